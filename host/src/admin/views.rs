@@ -1,0 +1,154 @@
+//! What runs, as JSON.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Config, Route, Step},
+    discovery::{Member, Service, Source},
+    plugin::Plugin,
+};
+
+use super::Admin;
+
+/// `GET /api/v1/plugins`: every file of the plugin directory, what it is, and
+/// where it is used.
+pub(super) fn plugins(admin: &Admin) -> Value {
+    let snapshot = admin.current.load();
+    let library = admin.status.library.load();
+    let plugins: Vec<Value> = library
+        .iter()
+        .map(|(name, loaded)| {
+            // What serves is what the snapshot holds, even if the file is broken by now.
+            let serving = snapshot.plugins.iter().find(|plugin| plugin.name() == name);
+            let mut view = match (serving, loaded) {
+                (Some(plugin), _) | (None, Ok(plugin)) => plugin_view(plugin),
+                (None, Err(_)) => json!({ "name": name }),
+            };
+            view["state"] = match serving {
+                Some(_) => "serving".into(),
+                None if loaded.is_ok() => "loaded".into(),
+                None => "failed".into(),
+            };
+            view["error"] = loaded.as_ref().err().map(String::as_str).into();
+            view["used_by"] = used_by(&snapshot.config, name).into();
+            view
+        })
+        .collect();
+    json!({ "generation": snapshot.generation, "plugins": plugins })
+}
+
+fn plugin_view(plugin: &Plugin) -> Value {
+    let description = plugin.description();
+    let schema = description.config_schema.as_deref();
+    json!({
+        "name": plugin.name(),
+        "version": description.version,
+        "summary": description.summary,
+        "sha256": plugin.hash(),
+        "bytes": plugin.size(),
+        "hooks": plugin.hooks().names(),
+        "imports": plugin.imports(),
+        "config_schema": schema.and_then(|text| serde_json::from_str::<Value>(text).ok()),
+    })
+}
+
+fn used_by(config: &Config, plugin: &str) -> Vec<String> {
+    let uses = |step: &Step| step.plugin == plugin;
+    let routes = (config.routes.iter())
+        .filter(|route| route.pipeline.iter().any(uses))
+        .map(|route| format!("route {}", route.name));
+    let services = (config.services.iter())
+        .filter(|service| service.balancer.as_ref().is_some_and(uses))
+        .map(|service| format!("service {}", service.name));
+    routes.chain(services).collect()
+}
+
+/// `GET /api/v1/routes`: in the order of the configuration.
+pub(super) fn routes(admin: &Admin) -> Value {
+    let snapshot = admin.current.load();
+    let routes: Vec<Value> = snapshot.config.routes.iter().map(route_view).collect();
+    json!({ "generation": snapshot.generation, "routes": routes })
+}
+
+fn route_view(route: &Route) -> Value {
+    let matches = &route.matches;
+    let methods: Vec<&str> = matches.methods.iter().map(|m| m.as_str()).collect();
+    let headers: Vec<Value> = (matches.headers.iter())
+        .map(|(name, value)| json!({ "name": name.as_str(), "value": value }))
+        .collect();
+    let query: Vec<Value> = (matches.query.iter())
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect();
+    json!({
+        "name": route.name,
+        "match": { "host": matches.host, "path": matches.path.as_ref().map(|path| path.as_str()), "methods": methods, "headers": headers, "query": query },
+        "pipeline": route.pipeline.iter().map(|step| step.plugin.as_str()).collect::<Vec<_>>(),
+        "service": route.service,
+        "timeout_ms": route.timeout.as_millis() as u64,
+        "attempts": route.retries.attempts,
+    })
+}
+
+/// `GET /api/v1/services`: with every instance's health and load.
+pub(super) fn services(admin: &Admin) -> Value {
+    let snapshot = admin.current.load();
+    let services: Vec<Value> = (snapshot.config.services.iter())
+        .filter_map(|service| {
+            let running = admin.registry.service(&service.name)?;
+            Some(json!({
+                "name": service.name,
+                "balancer": service.balancer.as_ref().map(|step| step.plugin.as_str()),
+                "health_check": service.health_check.as_ref().map(|check| check.path.as_str()),
+                "instances": instances(&running),
+            }))
+        })
+        .collect();
+    json!({ "generation": snapshot.generation, "services": services })
+}
+
+fn instances(service: &Service) -> Vec<Value> {
+    let now = Instant::now();
+    service
+        .members()
+        .iter()
+        .map(|Member { instance, expires }| {
+            let expires_in = expires.map(|at| at.saturating_duration_since(now).as_millis() as u64);
+            json!({
+                "id": instance.id,
+                "address": instance.address.to_string(),
+                "weight": instance.weight,
+                "metadata": instance.metadata,
+                "source": match instance.source { Source::File => "file", Source::Registered => "registered" },
+                "healthy": instance.healthy(),
+                "in_flight": instance.in_flight(),
+                "latency_us": instance.latency_us(),
+                "expires_in_ms": expires_in,
+            })
+        })
+        .collect()
+}
+
+/// `GET /api/v1/config`: what is in force, secrets left out, and how the last
+/// reload ended.
+pub(super) fn config(admin: &Admin) -> Value {
+    let snapshot = admin.current.load();
+    let last = admin.status.last_reload.load();
+    json!({
+        "generation": snapshot.generation,
+        "file": snapshot.config.file.display().to_string(),
+        "last_reload": {
+            "ok": last.error.is_none(),
+            "error": last.error,
+            "at": seconds(last.at),
+        },
+        "config": snapshot.config.redacted(),
+    })
+}
+
+/// Seconds since the Unix epoch.
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}

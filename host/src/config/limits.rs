@@ -1,0 +1,63 @@
+//! Reader of the gateway's own limits, and their defaults.
+
+use std::time::Duration;
+
+use super::{
+    Limits,
+    duration::duration,
+    reader::Item,
+    scalar::count,
+    size::{GIB, KIB, MIB, size, size_in_memory},
+};
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_head: 64 << 10,
+            request_headers: 100,
+            request_body: 10 * GIB,
+            head_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(1),
+            idle_connections: 64,
+            idle_timeout: Duration::from_secs(55),
+            drain_timeout: Duration::from_secs(30),
+            counters: 1_000_000,
+            store: 64 << 20,
+        }
+    }
+}
+
+/// The keys are the fields of [`Limits`].
+pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
+    let fields = item.fields(&[
+        "request_head",
+        "request_headers",
+        "request_body",
+        "head_timeout",
+        "connect_timeout",
+        "idle_connections",
+        "idle_timeout",
+        "drain_timeout",
+        "counters",
+        "store",
+    ])?;
+    let usual = Limits::default();
+    let bytes =
+        |key, default, range| fields.read_or(key, default, |item| size_in_memory(item, range));
+    let number = |key, default, range| fields.read_or(key, default, |item| count(item, range));
+    let time = |key, default| fields.read_or(key, default, duration);
+    Some(Limits {
+        request_head: bytes("request_head", usual.request_head, KIB..=MIB),
+        request_headers: number("request_headers", usual.request_headers, 1..=10_000),
+        request_body: fields.read_or("request_body", usual.request_body, |item| {
+            size(item, 0..=GIB * 1024 * 1024)
+        }),
+        head_timeout: time("head_timeout", usual.head_timeout),
+        connect_timeout: time("connect_timeout", usual.connect_timeout),
+        idle_connections: number("idle_connections", usual.idle_connections, 0..=100_000),
+        idle_timeout: time("idle_timeout", usual.idle_timeout),
+        drain_timeout: time("drain_timeout", usual.drain_timeout),
+        counters: number("counters", usual.counters, 1..=100_000_000),
+        store: bytes("store", usual.store, 0..=64 * GIB),
+    })
+}

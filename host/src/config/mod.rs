@@ -1,0 +1,60 @@
+//! From text to a checked [`Config`].
+//!
+//! Owns the configuration's shape in its three formats, its defaults and its
+//! ranges, and the wording of every mistake. A file is read into one tree of
+//! values with positions (`node`; `yaml`, `toml` and `json` make it), then
+//! `${NAME}` is replaced (`interpolate`), then hand-written readers turn the
+//! tree into the types of `model`. Readers never stop at a mistake: they note
+//! it and go on, so that one run shows all of them. That is why this is not
+//! derived: a derived reader gives up at the first error and knows no position.
+//!
+//! Refuses whatever is not understood in full: unknown keys, values out of
+//! range, references to nothing. Knows nothing of what a plugin's own
+//! configuration means; it hands that on with positions, so that whoever checks
+//! it can say where.
+//!
+//! Called at start-up, by `check` and at every reload, never by a worker: it
+//! reads a file and blocks.
+
+mod address;
+mod admin;
+mod alike;
+mod diagnostic;
+mod duration;
+mod host;
+mod instance;
+mod interpolate;
+mod json;
+mod limits;
+mod load;
+mod matching;
+mod model;
+mod name;
+mod node;
+mod pattern;
+mod plugins;
+mod position;
+mod reader;
+mod redact;
+mod retries;
+mod root;
+mod route;
+mod scalar;
+mod service;
+mod size;
+mod step;
+mod suggest;
+mod toml;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use load::{load, parse};
+pub use model::{
+    Admin, Backoff, Config, HealthCheck, Instance, Isolation, Limits, Listener, Match, OnError,
+    PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
+};
+pub use pattern::{BadPattern, PathPattern, Segment};
+pub use position::Position;

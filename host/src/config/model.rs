@@ -1,0 +1,295 @@
+//! The checked form of a configuration: what the rest of the gateway sees.
+//!
+//! Every value here has been validated; nothing is an `Option` that means
+//! "should have been checked". Text, YAML and positions end at this line, but
+//! for the plugin configurations: those are checked by the plugins, so they
+//! carry their positions along.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use http::{HeaderName, Method};
+
+use super::{PathPattern, Position};
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// Threads that serve traffic. Default: the number of cores.
+    pub workers: NonZeroUsize,
+    /// Addresses that traffic is accepted on. At least one.
+    pub listeners: Vec<Listener>,
+    /// The admin listener. None only where the file says `enabled: false`.
+    pub admin: Option<Admin>,
+    /// Where plugins come from, and what each may use.
+    pub plugins: Plugins,
+    /// Named upstreams, by name.
+    pub services: Vec<Service>,
+    /// Routes, in the order of the file.
+    pub routes: Vec<Route>,
+    /// Bounds on what clients and upstreams may make the gateway hold.
+    pub limits: Limits,
+}
+
+/// One address that traffic is accepted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The address; port 0 picks a free one.
+    pub address: SocketAddr,
+}
+
+/// The admin listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// The address. Default `127.0.0.1:9901`.
+    pub address: SocketAddr,
+}
+
+/// Where plugins come from.
+#[derive(Debug, Clone)]
+pub struct Plugins {
+    /// The watched directory; absolute or resolved against the configuration's.
+    pub directory: PathBuf,
+    /// Where compiled plugins are kept. Default: `.cache` in the directory.
+    pub cache: PathBuf,
+    /// What one instance of a plugin may use.
+    pub limits: PluginLimits,
+}
+
+/// What one instance of a plugin may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// Bytes of linear memory. Default 64 MiB.
+    pub memory: usize,
+    /// Elements in each table. Default 10,000.
+    pub table: usize,
+    /// The longest one hook may run. Default 50 ms.
+    pub call_timeout: Duration,
+    /// The longest instantiating and configuring may run. Default 2 s.
+    pub start_timeout: Duration,
+}
+
+/// Bounds on what a peer may make the gateway hold, and on waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's head. Default 64 KiB; above it 431.
+    pub request_head: usize,
+    /// Header fields in a request. Default 100; above it 431.
+    pub request_headers: usize,
+    /// Bytes of a request's body. Default 10 GiB (streamed); above it 413.
+    pub request_body: u64,
+    /// How long a client may take to send a head. Default 10 s.
+    pub head_timeout: Duration,
+    /// How long connecting to an instance may take. Default 1 s.
+    pub connect_timeout: Duration,
+    /// Idle connections kept per worker and instance. Default 64.
+    pub idle_connections: usize,
+    /// How long an idle upstream connection is kept. Default 55 s.
+    pub idle_timeout: Duration,
+    /// How long draining may take after SIGTERM. Default 30 s.
+    pub drain_timeout: Duration,
+    /// Entries that shared counters may hold in all. Default 1,000,000.
+    pub counters: usize,
+    /// Bytes that the shared store may hold in all. Default 64 MiB.
+    pub store: usize,
+}
+
+/// A named upstream.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Unique name.
+    pub name: String,
+    /// Instances from the file; more may register.
+    pub instances: Vec<Instance>,
+    /// The plugin that picks. None: the instances are taken in turn.
+    pub balancer: Option<Step>,
+    /// Active health checks. None: instances count as healthy.
+    pub health_check: Option<HealthCheck>,
+    /// Where in the file it stands.
+    pub at: Position,
+}
+
+/// One instance of a service, from the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// `host:port`; a name is resolved when the configuration is applied.
+    pub address: String,
+    /// Share of traffic relative to others. Default 1.
+    pub weight: NonZeroU32,
+    /// Labels for balancers.
+    pub metadata: BTreeMap<String, String>,
+    /// Where in the file it stands.
+    pub at: Position,
+}
+
+/// Active health checks of a service's instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Path of the `GET`; 200 to 299 is healthy.
+    pub path: String,
+    /// Time between two checks of one instance. Default 10 s.
+    pub interval: Duration,
+    /// The longest a check may take. Default 1 s.
+    pub timeout: Duration,
+    /// Failures in a row until an instance is taken out. Default 3.
+    pub unhealthy_after: NonZeroU32,
+    /// Successes in a row until it is taken back. Default 2.
+    pub healthy_after: NonZeroU32,
+}
+
+/// A route: what it matches and what happens.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Unique name.
+    pub name: String,
+    /// What it matches.
+    pub matches: Match,
+    /// Filters, in order.
+    pub pipeline: Vec<Step>,
+    /// The service, unless a filter chooses one.
+    pub service: Option<String>,
+    /// The whole exchange up to the response's head. Default 15 s.
+    pub timeout: Duration,
+    /// Whether and how a request is repeated.
+    pub retries: Retries,
+    /// Where in the file it stands.
+    pub at: Position,
+}
+
+/// What a route matches; what is not given matches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Exact host, or `*.example.com`. Lower-case, no port.
+    pub host: Option<String>,
+    /// Path pattern. None: every path.
+    pub path: Option<PathPattern>,
+    /// Methods. Empty: every method.
+    pub methods: Vec<Method>,
+    /// Headers that must have the value; `*`: must be there.
+    pub headers: Vec<(HeaderName, String)>,
+    /// Query parameters that must have the value; `*`: must be there.
+    pub query: Vec<(String, String)>,
+}
+
+/// One use of a plugin: in a pipeline, or as a balancer.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Its configuration; an empty object if none is given.
+    pub config: PluginConfig,
+    /// What happens if the plugin fails.
+    pub on_error: OnError,
+    /// Whether an instance serves many requests.
+    pub isolation: Isolation,
+    /// The capabilities lent to the plugin: interfaces of the WIT package by name
+    /// (`counters`, `store`, `discovery`, `crypto`, `log`, `metrics`) and `clock`, `random`.
+    /// None: all of these, none of which reaches outside the gateway.
+    pub grants: Option<Vec<String>>,
+    /// Its key in the file, such as `routes[0].pipeline[1]`.
+    pub key: String,
+    /// Where in the file it stands.
+    pub at: Position,
+}
+
+/// A plugin's configuration with the positions of its parts.
+#[derive(Debug, Clone)]
+pub struct PluginConfig {
+    /// The value, `${NAME}` already replaced.
+    pub json: serde_json::Value,
+    /// JSON pointer (RFC 6901) to position, for every part of the value.
+    pub positions: BTreeMap<String, Position>,
+    /// JSON pointers of the texts that came, in part, from the environment.
+    pub interpolated: BTreeSet<String>,
+}
+
+impl PluginConfig {
+    /// The configuration of a step that gives none: an empty object.
+    pub fn empty(at: Position) -> Self {
+        Self {
+            json: serde_json::json!({}),
+            positions: BTreeMap::from([(String::new(), at)]),
+            interpolated: BTreeSet::new(),
+        }
+    }
+
+    /// Where the part at this JSON pointer stands, or the nearest part around
+    /// it that the file has.
+    pub fn position(&self, pointer: &str) -> Option<Position> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(position) = self.positions.get(pointer) {
+                return Some(*position);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+}
+
+/// What happens to a request when a filter fails on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// It is answered 503. The default.
+    #[default]
+    Fail,
+    /// It goes on as if the filter were not there.
+    Skip,
+}
+
+/// Whether an instance of a plugin serves many requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Isolation {
+    /// One instance per worker, used again and again. The default.
+    #[default]
+    Reuse,
+    /// A fresh instance for every request.
+    PerRequest,
+}
+
+/// Whether and how a request is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// Tries in all, the first included; 1 means no retry. Default 1.
+    pub attempts: NonZeroU32,
+    /// The longest one try may take up to the response's head. Default: the route's timeout.
+    pub per_try_timeout: Option<Duration>,
+    /// What is retried. Default `[connect_failure, reset, gateway_error]`.
+    pub on: Vec<RetryOn>,
+    /// Waiting between tries.
+    pub backoff: Backoff,
+    /// The most retries there may be, as percent of requests. Default 20.
+    pub budget_percent: u32,
+    /// Retries a second that are allowed whatever the percentage says. Default 3.
+    pub budget_min_per_second: u32,
+}
+
+/// A reason for a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryOn {
+    /// No connection, or it broke before anything of the request was sent.
+    ConnectFailure,
+    /// The upstream answered 502, 503 or 504.
+    GatewayError,
+    /// The upstream answered any 5xx.
+    ServerError,
+    /// The connection broke after the request was sent, before a response came.
+    Reset,
+    /// A try took longer than `per_try_timeout`.
+    Timeout,
+}
+
+/// Exponential back-off with full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Upper bound before the first retry; doubles with each. Default 25 ms.
+    pub base: Duration,
+    /// The most it grows to. Default 250 ms.
+    pub max: Duration,
+}

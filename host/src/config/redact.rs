@@ -1,0 +1,214 @@
+//! The effective configuration as the admin API shows it, without secrets.
+//!
+//! A value in a plugin's configuration is hidden if it came from the
+//! environment, in part or whole, or if its key, or one around it, sounds like
+//! a secret. Better one harmless value hidden than one secret shown.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Config, HealthCheck, Instance, Isolation, Limits, Match, OnError, PluginConfig, PluginLimits,
+    Plugins, Retries, RetryOn, Route, Service, Step, node::pointer_token, size,
+};
+
+const HIDDEN: &str = "[redacted]";
+
+const SECRET_WORDS: [&str; 8] = [
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "key",
+    "private",
+    "credential",
+];
+
+impl Config {
+    /// The effective configuration, defaults included, in the shape of the
+    /// file. Secrets are replaced by `[redacted]`.
+    pub fn redacted(&self) -> Value {
+        let services: Map<String, Value> = (self.services.iter())
+            .map(|service| (service.name.clone(), self::service(service)))
+            .collect();
+        json!({
+            "workers": self.workers,
+            "listeners": self.listeners.iter()
+                .map(|listener| json!({ "address": listener.address.to_string() }))
+                .collect::<Vec<_>>(),
+            "admin": match &self.admin {
+                Some(admin) => json!({ "address": admin.address.to_string() }),
+                None => json!({ "enabled": false }),
+            },
+            "plugins": plugins(&self.plugins),
+            "services": services,
+            "routes": self.routes.iter().map(route).collect::<Vec<_>>(),
+            "limits": limits(&self.limits),
+        })
+    }
+}
+
+fn plugins(plugins: &Plugins) -> Value {
+    let PluginLimits {
+        memory,
+        table,
+        call_timeout,
+        start_timeout,
+    } = &plugins.limits;
+    json!({
+        "directory": plugins.directory.display().to_string(),
+        "cache": plugins.cache.display().to_string(),
+        "limits": {
+            "memory": bytes(*memory),
+            "table": table,
+            "call_timeout": time(*call_timeout),
+            "start_timeout": time(*start_timeout),
+        },
+    })
+}
+
+fn limits(limits: &Limits) -> Value {
+    json!({
+        "request_head": bytes(limits.request_head),
+        "request_headers": limits.request_headers,
+        "request_body": size::shown(limits.request_body),
+        "head_timeout": time(limits.head_timeout),
+        "connect_timeout": time(limits.connect_timeout),
+        "idle_connections": limits.idle_connections,
+        "idle_timeout": time(limits.idle_timeout),
+        "drain_timeout": time(limits.drain_timeout),
+        "counters": limits.counters,
+        "store": bytes(limits.store),
+    })
+}
+
+fn service(service: &Service) -> Value {
+    json!({
+        "instances": service.instances.iter().map(instance).collect::<Vec<_>>(),
+        "balancer": service.balancer.as_ref().map(step),
+        "health_check": service.health_check.as_ref().map(health_check),
+    })
+}
+
+fn instance(instance: &Instance) -> Value {
+    json!({
+        "address": instance.address,
+        "weight": instance.weight,
+        "metadata": instance.metadata.iter()
+            .map(|(name, value)| (name.clone(), named(name, value)))
+            .collect::<Map<_, _>>(),
+    })
+}
+
+fn health_check(check: &HealthCheck) -> Value {
+    json!({
+        "path": check.path,
+        "interval": time(check.interval),
+        "timeout": time(check.timeout),
+        "unhealthy_after": check.unhealthy_after,
+        "healthy_after": check.healthy_after,
+    })
+}
+
+fn route(route: &Route) -> Value {
+    json!({
+        "name": route.name,
+        "match": matching(&route.matches),
+        "pipeline": route.pipeline.iter().map(step).collect::<Vec<_>>(),
+        "service": route.service,
+        "timeout": time(route.timeout),
+        "retries": retries(&route.retries),
+    })
+}
+
+fn matching(matches: &Match) -> Value {
+    let headers = matches
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value));
+    let query = matches
+        .query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value));
+    let pairs = |(name, value): (&str, &String)| (name.to_owned(), named(name, value));
+    json!({
+        "host": matches.host,
+        "path": matches.path.as_ref().map(ToString::to_string),
+        "methods": matches.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
+        "headers": headers.map(pairs).collect::<Map<_, _>>(),
+        "query": query.map(pairs).collect::<Map<_, _>>(),
+    })
+}
+
+fn retries(retries: &Retries) -> Value {
+    json!({
+        "attempts": retries.attempts,
+        "per_try_timeout": retries.per_try_timeout.map(time),
+        "on": retries.on.iter().copied().map(RetryOn::as_str).collect::<Vec<_>>(),
+        "backoff": { "base": time(retries.backoff.base), "max": time(retries.backoff.max) },
+        "budget": {
+            "percent": retries.budget_percent,
+            "min_per_second": retries.budget_min_per_second,
+        },
+    })
+}
+
+fn step(step: &Step) -> Value {
+    json!({
+        "plugin": step.plugin,
+        "config": step.config.redacted(),
+        "on_error": match step.on_error {
+            OnError::Fail => "fail",
+            OnError::Skip => "skip",
+        },
+        "isolation": match step.isolation {
+            Isolation::Reuse => "reuse",
+            Isolation::PerRequest => "per_request",
+        },
+        "grants": step.grants,
+    })
+}
+
+impl PluginConfig {
+    /// The value with secrets replaced by `[redacted]`.
+    pub fn redacted(&self) -> Value {
+        self.part(&self.json, "", false)
+    }
+
+    fn part(&self, value: &Value, pointer: &str, secret: bool) -> Value {
+        match value {
+            Value::Array(items) => (items.iter().enumerate())
+                .map(|(number, item)| self.part(item, &format!("{pointer}/{number}"), secret))
+                .collect(),
+            Value::Object(entries) => (entries.iter())
+                .map(|(key, value)| {
+                    let pointer = format!("{pointer}/{}", pointer_token(key));
+                    let part = self.part(value, &pointer, secret || sounds_secret(key));
+                    (key.clone(), part)
+                })
+                .collect(),
+            _ if secret || self.interpolated.contains(pointer) => HIDDEN.into(),
+            _ => value.clone(),
+        }
+    }
+}
+
+fn named(name: &str, value: &str) -> Value {
+    let secret = sounds_secret(name) || matches!(name, "authorization" | "cookie");
+    if secret { HIDDEN.into() } else { value.into() }
+}
+
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| key.contains(word))
+}
+
+fn time(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn bytes(bytes: usize) -> String {
+    size::shown(bytes as u64)
+}

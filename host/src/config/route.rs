@@ -1,0 +1,98 @@
+//! Reader of the routes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use super::{
+    Match, Position, Retries, Route,
+    duration::duration,
+    matching::matching,
+    name::name,
+    reader::{Fields, Item},
+    retries::retries,
+    scalar,
+    step::step,
+    suggest,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A list of routes, no name twice, whose services are among `services`.
+pub(super) fn routes(item: &Item<'_>, services: &Services<'_>) -> Option<Vec<Route>> {
+    let mut names = HashMap::new();
+    item.list_of("`- name: …`", |item| route(item, services, &mut names))
+}
+
+/// The names of all services in the file, also of those with mistakes in them:
+/// a route that names one of these is not wrong as well.
+pub(super) struct Services<'a> {
+    in_order: Vec<&'a str>,
+    known: HashSet<&'a str>,
+}
+
+impl<'a> Services<'a> {
+    pub(super) fn new(in_order: Vec<&'a str>) -> Self {
+        let known = in_order.iter().copied().collect();
+        Self { in_order, known }
+    }
+}
+
+fn route(
+    item: &Item<'_>,
+    services: &Services<'_>,
+    names: &mut HashMap<String, Position>,
+) -> Option<Route> {
+    let fields = item.fields(&["name", "match", "pipeline", "service", "timeout", "retries"])?;
+    let name = fields.require("name", "NAME", |item| unique(item, names));
+    let matches = match fields.get("match") {
+        Some(item) => matching(&item),
+        None => Some(Match::default()),
+    };
+    let pipeline = fields.read("pipeline", |item| item.list_of("`- plugin: NAME`", step));
+    let timeout = fields.read_or("timeout", TIMEOUT, duration);
+    let retries = fields.read_or("retries", Retries::default(), |item| retries(item, timeout));
+    let service = service(item, &fields, services);
+    Some(Route {
+        name: name?,
+        matches: matches?,
+        pipeline: pipeline.unwrap_or_default(),
+        service,
+        timeout,
+        retries,
+        at: item.at(),
+    })
+}
+
+fn unique(item: &Item<'_>, names: &mut HashMap<String, Position>) -> Option<String> {
+    let name = name(item)?;
+    let first = *names.entry(name.clone()).or_insert(item.at());
+    if first == item.at() {
+        return Some(name);
+    }
+    item.mistake(
+        format!("a route named `{name}` is there already"),
+        format!("the first is at {first}; give each a name of its own"),
+    )
+}
+
+fn service(item: &Item<'_>, fields: &Fields<'_>, services: &Services<'_>) -> Option<String> {
+    let Some(service) = fields.get("service") else {
+        if fields.get("pipeline").is_none() {
+            return item.mistake(
+                "leads nowhere: neither a service nor a pipeline",
+                "add `service: NAME`, or a filter that answers or chooses a service",
+            );
+        }
+        return None;
+    };
+    let text = scalar::text(&service)?;
+    if services.known.contains(text) {
+        return Some(text.to_owned());
+    }
+    service.mistake(
+        format!("there is no service {}", service.shown(text)),
+        suggest::hint(text, services.in_order.iter().copied()),
+    )
+}

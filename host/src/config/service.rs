@@ -1,0 +1,75 @@
+//! Reader of the services and their health checks.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use http::uri::PathAndQuery;
+
+use super::{
+    HealthCheck, Service, duration::duration, instance::instances, name, reader::Item, scalar,
+    step::step,
+};
+
+/// A map of names to services.
+pub(super) fn services(item: &Item<'_>) -> Option<Vec<Service>> {
+    let entries = item.entries("`NAME: { instances: [{ address: \"127.0.0.1:9001\" }] }`")?;
+    let services = entries.into_iter().filter_map(|(entry, item)| {
+        let name = name::checked(&item, entry.at, &entry.key);
+        let service = service(&item, entry.key.clone());
+        name.and(service)
+    });
+    Some(services.collect())
+}
+
+fn service(item: &Item<'_>, name: String) -> Option<Service> {
+    let fields = item.fields(&["instances", "balancer", "health_check"])?;
+    Some(Service {
+        name,
+        instances: fields.read("instances", instances).unwrap_or_default(),
+        balancer: fields.read("balancer", step),
+        health_check: fields.read("health_check", health_check),
+        at: item.at(),
+    })
+}
+
+fn health_check(item: &Item<'_>) -> Option<HealthCheck> {
+    let fields = item.fields(&[
+        "path",
+        "interval",
+        "timeout",
+        "unhealthy_after",
+        "healthy_after",
+    ])?;
+    let interval = fields.read_or("interval", Duration::from_secs(10), duration);
+    let longest = interval.min(Duration::from_secs(1));
+    let timeout = fields.read_or("timeout", longest, |item| {
+        let timeout = duration(item)?;
+        if timeout > interval {
+            return item.mistake(
+                "longer than the interval",
+                "a check must end before the next one begins",
+            );
+        }
+        Some(timeout)
+    });
+    let times = |key, default| fields.read_or(key, default, |item| scalar::positive(item, 1_000));
+    let unhealthy_after = times("unhealthy_after", const { NonZeroU32::new(3).unwrap() });
+    let healthy_after = times("healthy_after", const { NonZeroU32::new(2).unwrap() });
+    Some(HealthCheck {
+        path: fields.require("path", "/health", path)?,
+        interval,
+        timeout,
+        unhealthy_after,
+        healthy_after,
+    })
+}
+
+fn path(item: &Item<'_>) -> Option<String> {
+    let text = scalar::text(item)?;
+    if text.starts_with('/') && PathAndQuery::try_from(text).is_ok() {
+        return Some(text.to_owned());
+    }
+    item.mistake(
+        format!("{} is not a path", item.shown(text)),
+        "such as `/health`",
+    )
+}

@@ -1,0 +1,194 @@
+//! One request and its response, as the pipeline and the plugins see them.
+//!
+//! Plain data that belongs to one request: no connection, no lock, no
+//! reference to a snapshot. Names (of routes, services) are indices into the
+//! tables of the snapshot that serves the request, so that an exchange can be
+//! lent to a plugin's store without touching a shared reference count.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+/// Index of a route in its snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RouteIndex(pub u32);
+
+/// Index of a service in its snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServiceIndex(pub u32);
+
+/// The address of the client: the peer, or what a trusted proxy says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddr(pub IpAddr);
+
+/// How far an exchange has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The request can still be changed.
+    Request,
+    /// An instance is being picked, or the request is upstream.
+    Upstream,
+    /// There is a response, which can still be changed.
+    Response,
+    /// All was sent, or the exchange failed.
+    Complete,
+}
+
+/// The scheme that the client used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain text.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// An answer that a filter gives in place of the upstream's.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// 200 to 599.
+    pub status: StatusCode,
+    /// Validated header fields.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// The response's head in flight.
+#[derive(Debug, Clone)]
+pub struct ResponseHead {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub headers: HeaderMap,
+}
+
+/// A request's id: from a trusted header, or made by the gateway.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub http::HeaderValue);
+
+impl RequestId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// One request and its response.
+#[derive(Debug)]
+pub struct Exchange {
+    /// How far it has come.
+    pub phase: Phase,
+    /// The request's method.
+    pub method: Method,
+    /// Path and query, as they go upstream.
+    pub uri: Uri,
+    /// The request's header fields, as they go upstream.
+    pub headers: HeaderMap,
+    /// The host that was asked for: lower-case, without port.
+    pub host: Box<str>,
+    /// The scheme that was used.
+    pub scheme: Scheme,
+    /// The client.
+    pub client: ClientAddr,
+    /// The id in `x-request-id`.
+    pub request_id: RequestId,
+    /// The route that matched.
+    pub route: RouteIndex,
+    /// Parameters of the route's path, by name.
+    pub parameters: Vec<(Box<str>, Box<str>)>,
+    /// Where it goes.
+    pub service: Option<ServiceIndex>,
+    /// The instance picked last.
+    pub instance: Option<SocketAddr>,
+    /// Numbers (`discovery::Instance::number`) of the instances it was sent to.
+    pub tried: Vec<u32>,
+    /// What filters noted, by name. A short list is searched faster than a map.
+    pub attributes: Vec<(Box<str>, Box<str>)>,
+    /// The response's head, once there is one.
+    pub response: Option<ResponseHead>,
+    /// What `exchange.respond` was given in the hook that runs.
+    pub answer: Option<Answer>,
+}
+
+impl Exchange {
+    /// An exchange that stands for none: what a plugin's store holds while no
+    /// hook runs.
+    pub fn empty() -> Self {
+        Self {
+            phase: Phase::Complete,
+            method: Method::GET,
+            uri: Uri::from_static("/"),
+            headers: HeaderMap::new(),
+            host: Box::default(),
+            scheme: Scheme::Http,
+            client: ClientAddr(IpAddr::from([0, 0, 0, 0])),
+            request_id: RequestId(http::HeaderValue::from_static("")),
+            route: RouteIndex(u32::MAX),
+            parameters: Vec::new(),
+            service: None,
+            instance: None,
+            tried: Vec::new(),
+            attributes: Vec::new(),
+            response: None,
+            answer: None,
+        }
+    }
+
+    /// An attribute by name.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find_map(|(n, value)| (&**n == name).then_some(&**value))
+    }
+}
+
+/// How an exchange failed, where it did: `completion.failure` of the WIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Failure {
+    /// It did not.
+    #[default]
+    None,
+    /// No instance could be connected to.
+    Connect,
+    /// The route's or a try's time ran out.
+    Timeout,
+    /// The upstream broke off or spoke malformed HTTP.
+    Upstream,
+    /// No healthy instance was there to try.
+    Unavailable,
+    /// A plugin failed, or a filter answered by itself.
+    Filter,
+    /// The client went away or broke off.
+    Client,
+}
+
+/// The end of an exchange: `completion.outcome` of the WIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// The status sent; 0 if the client left before there was one.
+    pub status: u16,
+    /// The class of failure.
+    pub failure: Failure,
+    /// Whether a request reached an instance.
+    pub forwarded: bool,
+    /// From the request's first byte to the response's last, in microseconds.
+    pub duration_us: u64,
+    /// Body bytes from the client.
+    pub request_bytes: u64,
+    /// Body bytes to the client.
+    pub response_bytes: u64,
+    /// How often the request was sent upstream.
+    pub attempts: u32,
+}

@@ -1,0 +1,232 @@
+//! What a gateway owes a message that it passes on: hop-by-hop fields go
+//! (RFC 9110 §7.6.1), `Via` (§7.6.3), `Forwarded` (RFC 7239) and the
+//! `X-Forwarded-*` fields come, and every request has an id.
+//!
+//! Called by `proxy` on each message. Fields about the client are replaced,
+//! never extended: what an untrusted peer says of itself is not passed on.
+
+use std::{cell::RefCell, net::IpAddr};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::exchange::{RequestId, Scheme};
+
+/// `X-Request-Id`.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Fields that mean one connection only.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Removes what means one connection only: the fixed list, and whatever the
+/// `Connection` field names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        strip_named_by_connection(headers);
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+#[cold]
+fn strip_named_by_connection(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|option| option.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    headers.remove(header::CONNECTION);
+}
+
+/// What is said of one client connection, rendered once and reused for each
+/// of its requests.
+#[derive(Debug)]
+pub struct ClientFields {
+    client: IpAddr,
+    scheme: Scheme,
+    forwarded_for: HeaderValue,
+    /// The host that was asked for last, and `Forwarded` for it: connections
+    /// rarely change hosts.
+    forwarded: RefCell<Option<(HeaderValue, HeaderValue)>>,
+}
+
+impl ClientFields {
+    /// The fields for a client.
+    pub fn new(client: IpAddr, scheme: Scheme) -> Self {
+        Self {
+            client,
+            scheme,
+            forwarded_for: HeaderValue::from_str(&client.to_string())
+                .expect("invariant: an address is a header value"),
+            forwarded: RefCell::new(None),
+        }
+    }
+
+    /// The client's address.
+    pub fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// The scheme it uses.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Sets the fields on a request that goes upstream. `host` is the `Host`
+    /// that the client sent.
+    pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) {
+        headers.insert(X_FORWARDED_FOR, self.forwarded_for.clone());
+        headers.insert(X_FORWARDED_HOST, host.clone());
+        headers.insert(
+            X_FORWARDED_PROTO,
+            HeaderValue::from_static(self.scheme.as_str()),
+        );
+        headers.insert(header::FORWARDED, self.forwarded(host));
+        headers.append(header::VIA, HeaderValue::from_static("1.1 portcullis"));
+    }
+
+    fn forwarded(&self, host: &HeaderValue) -> HeaderValue {
+        let mut last = self.forwarded.borrow_mut();
+        match &*last {
+            Some((for_host, value)) if for_host == host => value.clone(),
+            _ => {
+                let value = forwarded_value(self.client, self.scheme, host);
+                *last = Some((host.clone(), value.clone()));
+                value
+            }
+        }
+    }
+}
+
+/// `for=192.0.2.1;host="example.com:80";proto=http`. The host is quoted, since
+/// its colon is no token character; it holds no quote, for it was checked to
+/// be an authority.
+fn forwarded_value(client: IpAddr, scheme: Scheme, host: &HeaderValue) -> HeaderValue {
+    let node = match client {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("\"[{v6}]\""),
+    };
+    let mut value = BytesMut::with_capacity(64);
+    value.put_slice(b"for=");
+    value.put_slice(node.as_bytes());
+    value.put_slice(b";host=\"");
+    value.put_slice(host.as_bytes());
+    value.put_slice(b"\";proto=");
+    value.put_slice(scheme.as_str().as_bytes());
+    HeaderValue::from_maybe_shared(value.freeze())
+        .expect("invariant: made of header values and printable text")
+}
+
+/// The client's request id if it sent a well-formed one, else a new one: 128
+/// random bits as 32 hexadecimal digits.
+pub fn request_id(headers: &HeaderMap) -> RequestId {
+    match headers.get(&X_REQUEST_ID) {
+        Some(sent) if well_formed_id(sent) => RequestId(sent.clone()),
+        _ => RequestId(new_id()),
+    }
+}
+
+/// 1 to 128 characters that need no escaping in a log line or in JSON.
+fn well_formed_id(id: &HeaderValue) -> bool {
+    let bytes = id.as_bytes();
+    (1..=128).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(b))
+}
+
+fn new_id() -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bits = fastrand::u128(..).to_be_bytes();
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bits) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text))
+        .expect("invariant: hexadecimal digits are a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|&(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn hop_by_hop_fields_go_and_the_rest_stays() {
+        let mut fields = headers(&[
+            ("connection", "close, x-secret"),
+            ("x-secret", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("accept", "*/*"),
+        ]);
+        strip_hop_by_hop(&mut fields);
+        assert_eq!(fields, headers(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn fields_of_the_client_replace_what_it_claims() {
+        let mut fields = headers(&[
+            ("x-forwarded-for", "6.6.6.6"),
+            ("forwarded", "for=6.6.6.6"),
+            ("x-forwarded-proto", "https"),
+        ]);
+        let client = ClientFields::new([10, 0, 0, 9].into(), Scheme::Http);
+        client.apply(&mut fields, &HeaderValue::from_static("example.com:8080"));
+        assert_eq!(fields["x-forwarded-for"], "10.0.0.9");
+        assert_eq!(fields["x-forwarded-proto"], "http");
+        assert_eq!(fields["x-forwarded-host"], "example.com:8080");
+        assert_eq!(
+            fields["forwarded"],
+            "for=10.0.0.9;host=\"example.com:8080\";proto=http"
+        );
+        assert_eq!(fields["via"], "1.1 portcullis");
+        assert_eq!(fields.get_all("forwarded").iter().count(), 1);
+    }
+
+    #[test]
+    fn an_id_is_kept_if_well_formed_and_else_made() {
+        let kept = request_id(&headers(&[("x-request-id", "trace-1/a")]));
+        assert_eq!(kept.as_str(), "trace-1/a");
+        for bad in ["", "a b", "a\"b", "a{b"] {
+            let made = request_id(&headers(&[("x-request-id", bad)]));
+            assert_eq!(made.as_str().len(), 32, "{bad:?}");
+        }
+        assert_ne!(new_id(), new_id());
+    }
+}

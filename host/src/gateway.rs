@@ -1,0 +1,196 @@
+//! The composition root: starts the parts, reloads them, drains them.
+//!
+//! One control thread (the caller's runtime) runs the admin listener, health
+//! checks, sweeping and reloads; workers serve traffic. What blocks —
+//! compiling plugins, reading files, resolving names — runs on tokio's
+//! blocking threads, never on either.
+
+mod control;
+mod reload;
+mod status;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use tokio::{sync::watch, task::JoinSet};
+
+pub use reload::{Environment, check};
+pub use status::{LastReload, Status};
+
+use crate::{
+    admin::{self, Admin},
+    config::{Config, Diagnostics},
+    listener,
+    snapshot::{Current, Snapshot},
+    worker::{self, Shared},
+};
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong; shows every mistake.
+    #[error("{0}")]
+    Config(Diagnostics),
+    /// The plugin runtime cannot work on this machine.
+    #[error("the plugin runtime cannot start: {0}")]
+    Runtime(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a worker: {0}")]
+    Worker(io::Error),
+}
+
+/// A running gateway. Dropping it stops the control tasks; workers go on
+/// until `drain`.
+pub struct Gateway {
+    addresses: Vec<SocketAddr>,
+    admin_address: Option<SocketAddr>,
+    current: Arc<Current>,
+    ready: Arc<AtomicBool>,
+    draining: watch::Sender<bool>,
+    workers: Vec<JoinHandle<()>>,
+    control: JoinSet<()>,
+}
+
+impl Gateway {
+    /// Starts a gateway. To be called in a `LocalSet` of a tokio runtime,
+    /// which is the control thread from then on.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the configuration, at once; or an address
+    /// that is taken. Nothing is left running then.
+    pub async fn start(file: PathBuf, environment: Environment) -> Result<Self, StartError> {
+        let (reloader, snapshot) = reload::Reloader::start(file, environment).await?;
+        let config = Arc::clone(&snapshot.config);
+        let sockets = bind(&config)?;
+        let admin_socket = bind_admin(&config)?;
+        let addresses = sockets
+            .iter()
+            .filter_map(|of_address| of_address.first()?.local_addr().ok())
+            .collect();
+        let admin_address = admin_socket.as_ref().and_then(|s| s.local_addr().ok());
+
+        let current = Arc::new(Current::new(snapshot));
+        let (draining, drained) = watch::channel(false);
+        let shared = Shared {
+            current: Arc::clone(&current),
+            metrics: Arc::clone(reloader.metrics()),
+            limits: Arc::new(config.limits.clone()),
+            draining: drained,
+        };
+        let workers = start_workers(sockets, &config, &shared)?;
+
+        let ready = Arc::new(AtomicBool::new(true));
+        let mut control = JoinSet::new();
+        if let Some(socket) = admin_socket {
+            let admin = Admin {
+                current: Arc::clone(&current),
+                registry: Arc::clone(reloader.registry()),
+                metrics: Arc::clone(reloader.metrics()),
+                status: Arc::clone(reloader.status()),
+                ready: Arc::clone(&ready),
+            };
+            control.spawn_local(admin::serve(socket, admin));
+        }
+        control::spawn(&mut control, reloader, Arc::clone(&current));
+        Ok(Self {
+            addresses,
+            admin_address,
+            current,
+            ready,
+            draining,
+            workers,
+            control,
+        })
+    }
+
+    /// The addresses that traffic is accepted on, free ports filled in.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The admin listener's address.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// The snapshot that new requests use.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load()
+    }
+
+    /// Stops accepting, lets requests in flight finish, and returns when all
+    /// have or the drain timeout is over.
+    pub async fn drain(mut self) {
+        self.ready.store(false, Ordering::Release);
+        self.draining.send_replace(true);
+        let workers = std::mem::take(&mut self.workers);
+        let joined = tokio::task::spawn_blocking(|| {
+            for worker in workers {
+                if worker.join().is_err() {
+                    tracing::error!("a worker ended by a panic");
+                }
+            }
+        });
+        if joined.await.is_err() {
+            tracing::error!("could not wait for the workers");
+        }
+        self.control.shutdown().await;
+    }
+}
+
+type Sockets = Vec<Vec<std::net::TcpListener>>;
+
+/// One socket per address and worker.
+fn bind(config: &Config) -> Result<Sockets, StartError> {
+    (config.listeners.iter())
+        .map(|listener| {
+            let address = listener.address;
+            listener::bind(address, config.workers.get())
+                .map_err(|source| StartError::Listen { address, source })
+        })
+        .collect()
+}
+
+fn bind_admin(config: &Config) -> Result<Option<tokio::net::TcpListener>, StartError> {
+    let Some(admin) = &config.admin else {
+        return Ok(None);
+    };
+    let address = admin.address;
+    let bound = std::net::TcpListener::bind(address).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(socket)
+    });
+    bound
+        .map(Some)
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+fn start_workers(
+    mut sockets: Sockets,
+    config: &Config,
+    shared: &Shared,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    (0..config.workers.get())
+        .map(|index| {
+            let own = sockets.iter_mut().filter_map(Vec::pop).collect();
+            worker::start(index, own, shared.clone()).map_err(StartError::Worker)
+        })
+        .collect()
+}

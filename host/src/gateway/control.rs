@@ -1,0 +1,52 @@
+//! The tasks of the control thread: reloads, health checks, sweeping.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{discovery::Checker, snapshot::Current};
+
+use super::reload::{Outcome, Reloader};
+
+/// How often expired state and registrations are removed.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Starts the tasks. They end when the set is dropped.
+pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Current>) {
+    let reloader = Arc::new(reloader);
+    tasks.spawn_local(Checker::run(
+        Arc::clone(reloader.registry()),
+        std::future::pending(),
+    ));
+    tasks.spawn_local(sweep(Arc::clone(&reloader)));
+    tasks.spawn_local(reload(reloader, current));
+}
+
+/// Reloads whenever a file changed; one at a time.
+async fn reload(reloader: Arc<Reloader>, current: Arc<Current>) {
+    let mut changes = reloader.watch();
+    while changes.changed().await {
+        let worker = Arc::clone(&reloader);
+        let reloaded = tokio::task::spawn_blocking(move || worker.reload()).await;
+        match reloaded {
+            Ok(Outcome::Changed(snapshot)) => current.swap(*snapshot),
+            Ok(Outcome::Unchanged | Outcome::Refused) => {}
+            Err(panic) => tracing::error!("a reload ended by a panic: {panic}"),
+        }
+    }
+}
+
+async fn sweep(reloader: Arc<Reloader>) {
+    let mut every = interval(SWEEP);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let worker = Arc::clone(&reloader);
+        if let Err(panic) = tokio::task::spawn_blocking(move || worker.sweep()).await {
+            tracing::error!("sweeping ended by a panic: {panic}");
+        }
+    }
+}

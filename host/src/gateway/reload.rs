@@ -1,0 +1,323 @@
+//! From files to a snapshot: at start, at every change, and for `check`.
+//!
+//! All of it blocks and runs off the workers. A reload is all or nothing: a
+//! mistake anywhere leaves the running generation as it is, and is logged and
+//! shown by the admin API.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use crate::{
+    config::{self, Config, Diagnostics},
+    discovery::{Registry, Service},
+    observe::{InstanceHealth, Metrics, StateFigures},
+    plugin::{Changes, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
+    snapshot::{Builder, Library, Snapshot},
+    state::{Clock, Counters, KeyValue},
+};
+
+use super::{StartError, Status};
+
+/// Where `${NAME}` in a configuration is looked up.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// How a reload ended.
+pub(super) enum Outcome {
+    /// There is a new snapshot to swap in.
+    Changed(Box<Snapshot>),
+    /// What the files say is what runs.
+    Unchanged,
+    /// Something is wrong; it was logged, and what runs stays.
+    Refused,
+}
+
+/// Loads files and builds snapshots.
+pub(super) struct Reloader {
+    file: PathBuf,
+    environment: Environment,
+    runtime: Runtime,
+    builder: Builder,
+    status: Arc<Status>,
+    /// The configuration at start, of which some parts are in force until the end.
+    started: Arc<Config>,
+    running: Mutex<Running>,
+}
+
+/// What the current snapshot was built from.
+struct Running {
+    /// The configuration's text, `${NAME}` replaced, and its plugins' hashes.
+    fingerprint: Fingerprint,
+    generation: u64,
+}
+
+type Fingerprint = (String, Vec<(String, String)>);
+
+impl Reloader {
+    /// Loads everything for the first time.
+    pub(super) async fn start(
+        file: PathBuf,
+        environment: Environment,
+    ) -> Result<(Self, Snapshot), StartError> {
+        tokio::task::spawn_blocking(move || Self::start_blocking(file, environment))
+            .await
+            .map_err(|panic| StartError::Runtime(panic.to_string()))?
+    }
+
+    fn start_blocking(
+        file: PathBuf,
+        environment: Environment,
+    ) -> Result<(Self, Snapshot), StartError> {
+        let config = config::load(&file, &*environment).map_err(StartError::Config)?;
+        let config = Arc::new(config);
+        let runtime = runtime(&config).map_err(StartError::Runtime)?;
+        let builder = builder(&config);
+        let library = library(&runtime, &config);
+        let draft = builder
+            .draft(Arc::clone(&config), &library)
+            .map_err(StartError::Config)?;
+        let fingerprint = fingerprint(&config, draft.plugins());
+        let snapshot = builder
+            .finish(draft, config.workers.get(), 1)
+            .map_err(StartError::Config)?;
+        builder.metrics.reloaded(true, 1);
+        let reloader = Self {
+            file,
+            environment,
+            runtime,
+            builder,
+            status: Arc::new(Status::new(library)),
+            started: config,
+            running: Mutex::new(Running {
+                fingerprint,
+                generation: 1,
+            }),
+        };
+        Ok((reloader, snapshot))
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.builder.metrics
+    }
+
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.builder.registry
+    }
+
+    pub(super) fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// Says when the configuration file or the plugin directory changed.
+    pub(super) fn watch(&self) -> Changes {
+        watch(&self.file, &self.started.plugins.directory)
+    }
+
+    /// Removes what has expired.
+    pub(super) fn sweep(&self) {
+        self.builder.host.counters.sweep();
+        self.builder.host.store.sweep();
+        self.builder.registry.expire(Instant::now());
+    }
+
+    /// Loads everything again. Blocks.
+    pub(super) fn reload(&self) -> Outcome {
+        let started = Instant::now();
+        match self.build() {
+            Ok(None) => {
+                self.status.reloaded(None);
+                Outcome::Unchanged
+            }
+            Ok(Some(snapshot)) => {
+                tracing::info!(
+                    generation = snapshot.generation,
+                    took_ms = started.elapsed().as_millis() as u64,
+                    "reloaded"
+                );
+                self.status.reloaded(None);
+                self.builder.metrics.reloaded(true, snapshot.generation);
+                Outcome::Changed(Box::new(snapshot))
+            }
+            Err(mistakes) => {
+                let generation = self.running().generation;
+                tracing::error!(
+                    generation,
+                    "the reload changed nothing, for this is wrong:\n{mistakes}"
+                );
+                self.status.reloaded(Some(mistakes.to_string()));
+                self.builder.metrics.reloaded(false, generation);
+                Outcome::Refused
+            }
+        }
+    }
+
+    fn build(&self) -> Result<Option<Snapshot>, Diagnostics> {
+        let config = Arc::new(config::load(&self.file, &*self.environment)?);
+        let library = library(&self.runtime, &self.started);
+        self.status.library.store(Arc::new(library.clone()));
+        let draft = self.builder.draft(Arc::clone(&config), &library)?;
+        let fingerprint = fingerprint(&config, draft.plugins());
+        let generation = {
+            let running = self.running();
+            if running.fingerprint == fingerprint {
+                return Ok(None);
+            }
+            running.generation + 1
+        };
+        let workers = self.started.workers.get();
+        let snapshot = self.builder.finish(draft, workers, generation)?;
+        warn_of_fixed_parts(&self.started, &config);
+        *self.running() = Running {
+            fingerprint,
+            generation,
+        };
+        Ok(Some(snapshot))
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `check` found.
+pub struct Checked {
+    routes: usize,
+    services: usize,
+    plugins: usize,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            routes,
+            services,
+            plugins,
+        } = self;
+        write!(f, "good: {routes} routes, {services} services, {plugins} plugins")
+    }
+}
+
+/// Does all that a start does, up to the sockets.
+///
+/// # Errors
+///
+/// Every mistake in the configuration and in what plugins say of theirs.
+pub fn check(file: &Path, environment: &Environment) -> Result<Checked, StartError> {
+    let config = Arc::new(config::load(file, &**environment).map_err(StartError::Config)?);
+    let runtime = runtime(&config).map_err(StartError::Runtime)?;
+    let library = library(&runtime, &config);
+    let draft = builder(&config)
+        .draft(Arc::clone(&config), &library)
+        .map_err(StartError::Config)?;
+    Ok(Checked {
+        routes: config.routes.len(),
+        services: config.services.len(),
+        plugins: draft.plugins().len(),
+    })
+}
+
+fn runtime(config: &Config) -> Result<Runtime, String> {
+    Runtime::new(RuntimeOptions {
+        cache: Some(config.plugins.cache.clone()),
+        limits: config.plugins.limits.clone(),
+    })
+    .map_err(|error| error.to_string())
+}
+
+fn builder(config: &Config) -> Builder {
+    let metrics = Arc::new(Metrics::new());
+    let registry = Arc::new(Registry::new());
+    let host = Arc::new(HostServices {
+        counters: Counters::new(config.limits.counters, Clock::system()),
+        store: KeyValue::new(config.limits.store, Clock::system()),
+        registry: Arc::clone(&registry),
+        metrics: Arc::clone(&metrics),
+    });
+    show_state(&metrics, &host);
+    Builder {
+        host,
+        registry,
+        metrics,
+    }
+}
+
+/// Lets a scrape read what is kept elsewhere. Weak, since what is read holds
+/// the metrics itself.
+fn show_state(metrics: &Metrics, host: &Arc<HostServices>) {
+    let registry = Arc::downgrade(&host.registry);
+    metrics.health_from(move || {
+        let services = registry.upgrade().map(|registry| registry.services());
+        let services = services.unwrap_or_default();
+        services.iter().flat_map(|s| health(s)).collect()
+    });
+    let host = Arc::downgrade(host);
+    metrics.state_from(move || {
+        host.upgrade()
+            .map_or_else(StateFigures::default, |host| StateFigures {
+                counters: host.counters.len() as u64,
+                counter_evictions: host.counters.evictions(),
+                values: host.store.len() as u64,
+                value_bytes: host.store.bytes() as u64,
+                value_evictions: host.store.evictions(),
+            })
+    });
+}
+
+fn health(service: &Service) -> Vec<InstanceHealth> {
+    (service.members().iter())
+        .map(|member| InstanceHealth {
+            service: service.name().to_owned(),
+            instance: member.instance.id.to_string(),
+            healthy: member.instance.healthy(),
+        })
+        .collect()
+}
+
+/// Loads every plugin of the directory. A file that is none does not keep the
+/// others from loading: what it means is for whoever uses it to say.
+fn library(runtime: &Runtime, config: &Config) -> Library {
+    let mut library = Library::default();
+    for (name, read) in Directory::new(&config.plugins.directory).scan() {
+        let loaded = read
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| load(runtime, &name, &bytes));
+        library.insert(name, loaded);
+    }
+    library
+}
+
+fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Arc<Plugin>, String> {
+    let loaded = runtime.load(name, bytes).map_err(|error| error.to_string());
+    if let Err(reason) = &loaded {
+        tracing::warn!(plugin = name, "{name}.wasm cannot be used: {reason}");
+    }
+    loaded
+}
+
+fn fingerprint(config: &Config, plugins: &[Arc<Plugin>]) -> Fingerprint {
+    let hashes = plugins
+        .iter()
+        .map(|plugin| (plugin.name().to_owned(), plugin.hash().to_owned()))
+        .collect();
+    (format!("{config:?}"), hashes)
+}
+
+/// Says what of a new configuration waits for the next start.
+fn warn_of_fixed_parts(started: &Config, new: &Config) {
+    let parts = [
+        ("workers", started.workers != new.workers),
+        ("listeners", started.listeners != new.listeners),
+        ("admin", started.admin != new.admin),
+        ("limits", started.limits != new.limits),
+        (
+            "plugins.directory",
+            started.plugins.directory != new.plugins.directory,
+        ),
+    ];
+    for (part, _) in parts.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("{part} changed: this takes effect at the next start");
+    }
+}

@@ -1,0 +1,70 @@
+//! One worker's plugin instances.
+
+use std::{cell::RefCell, sync::Arc};
+
+use crate::plugin::{Configured, Instance, PluginError};
+
+/// Index of a configured plugin in its snapshot, and of its instance in each
+/// worker's `Slots`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotIndex(pub usize);
+
+/// One instance, and what it can be made anew from.
+pub struct Slot {
+    configured: Arc<Configured>,
+    instance: RefCell<Option<Instance>>,
+}
+
+impl Slot {
+    /// A slot with a ready instance.
+    pub fn new(configured: Arc<Configured>, instance: Instance) -> Self {
+        Self {
+            configured,
+            instance: RefCell::new(Some(instance)),
+        }
+    }
+
+    /// Calls the instance. One that a trap or a deadline has poisoned is
+    /// dropped, and the next call takes a fresh one.
+    pub fn call<T>(
+        &self,
+        hook: impl FnOnce(&mut Instance) -> Result<T, PluginError>,
+    ) -> Result<T, PluginError> {
+        let mut place = self.instance.borrow_mut();
+        let instance = match &mut *place {
+            Some(instance) => instance,
+            empty => empty.insert(self.configured.replacement()?),
+        };
+        let result = hook(instance);
+        if instance.poisoned() {
+            *place = None;
+        }
+        result
+    }
+
+    /// A fresh instance that is the caller's alone.
+    pub fn isolated(&self) -> Result<Instance, PluginError> {
+        self.configured.instantiate()
+    }
+
+    /// True if the slot waits for a fresh instance.
+    pub fn is_empty(&self) -> bool {
+        self.instance.borrow().is_none()
+    }
+}
+
+/// All of one worker's instances, by `SlotIndex`.
+#[derive(Default)]
+pub struct Slots(Box<[Slot]>);
+
+impl Slots {
+    /// Slots in the order of their indices.
+    pub fn new(slots: Vec<Slot>) -> Self {
+        Self(slots.into_boxed_slice())
+    }
+
+    /// The slot of an index from the same snapshot.
+    pub fn slot(&self, index: SlotIndex) -> &Slot {
+        &self.0[index.0]
+    }
+}

@@ -1,0 +1,126 @@
+//! A plugin with a configuration: a template that makes instances.
+
+use std::sync::Arc;
+
+use crossbeam_queue::ArrayQueue;
+use wasmtime::component::InstancePre;
+
+use crate::config::PluginLimits;
+
+use super::{
+    ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError,
+    PluginErrorKind, capability::Grants, data::Data, instance::Host, link,
+};
+
+/// What a step says of its plugin, and what a snapshot adds.
+pub struct ConfiguredOptions {
+    /// The configuration as JSON text; `{}` if the step has none.
+    pub config: String,
+    /// What one instance may use.
+    pub limits: PluginLimits,
+    /// The capabilities lent, by name. None: all.
+    pub grants: Option<Vec<String>>,
+    /// The names of the snapshot's routes and services.
+    pub names: Arc<Names>,
+    /// What the gateway lends.
+    pub services: Arc<HostServices>,
+}
+
+/// A plugin with a configuration. Shared by all workers.
+pub struct Configured {
+    plugin: Arc<Plugin>,
+    pre: InstancePre<Data>,
+    config: String,
+    limits: PluginLimits,
+    host: Host,
+    /// An instance that waits for one to fail.
+    spare: ArrayQueue<Instance>,
+}
+
+impl Configured {
+    /// Checks the grants, and links. Whether the plugin accepts the
+    /// configuration is known when the first instance is made.
+    ///
+    /// # Errors
+    ///
+    /// What the plugin needs and is not granted; a configuration for a plugin
+    /// that takes none.
+    pub fn new(plugin: Arc<Plugin>, options: ConfiguredOptions) -> Result<Self, ConfigureError> {
+        let grants = Grants::new(options.grants.as_deref())?;
+        let ungranted = link::ungranted(plugin.imports(), grants);
+        if !ungranted.is_empty() {
+            return Err(ConfigureError::Ungranted(ungranted));
+        }
+        if !plugin.hooks().configuration && !is_empty(&options.config) {
+            return Err(ConfigureError::TakesNone);
+        }
+        let pre = plugin
+            .compiled()
+            .linked(grants)
+            .map_err(|error| ConfigureError::Link(format!("{error:#}")))?;
+        Ok(Self {
+            plugin,
+            pre,
+            config: options.config,
+            limits: options.limits,
+            host: Host {
+                names: options.names,
+                services: options.services,
+            },
+            spare: ArrayQueue::new(1),
+        })
+    }
+
+    /// The plugin.
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// Makes an instance and hands it its configuration: some 20 µs, and what
+    /// the plugin's own `configure` takes, up to the start timeout.
+    ///
+    /// # Errors
+    ///
+    /// `Fail` with the plugin's own words if it refuses the configuration.
+    pub fn instantiate(&self) -> Result<Instance, PluginError> {
+        let made = Instance::new(&self.plugin, &self.pre, &self.host, &self.limits);
+        let mut instance = made.map_err(|error| match error {
+            LoadError::Describe(error) => error,
+            other => self.plugin.identity().error(PluginErrorKind::Trap, other.to_string()),
+        })?;
+        instance.configure(&self.config)?;
+        Ok(instance)
+    }
+
+    /// An instance in place of one that failed: the spare, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As `instantiate`.
+    pub fn replacement(&self) -> Result<Instance, PluginError> {
+        match self.spare.pop() {
+            Some(spare) => Ok(spare),
+            None => self.instantiate(),
+        }
+    }
+
+    /// Makes the spare if it is missing. Off the workers.
+    ///
+    /// # Errors
+    ///
+    /// As `instantiate`.
+    pub fn refill(&self) -> Result<(), PluginError> {
+        if self.spare.is_empty() {
+            // Somebody else may have been quicker; then this one is dropped.
+            let _ = self.spare.push(self.instantiate()?);
+        }
+        Ok(())
+    }
+}
+
+fn is_empty(config: &str) -> bool {
+    matches!(
+        serde_json::from_str(config),
+        Ok(serde_json::Value::Object(fields)) if fields.is_empty()
+    ) || matches!(config.trim(), "" | "null")
+}

@@ -1,0 +1,143 @@
+//! What a plugin's store holds: the exchange it was lent for the call that
+//! runs, and what its host functions work on.
+
+use std::{sync::Arc, time::Instant};
+
+use wasmtime::{Result, bail, component::ResourceTable};
+
+use crate::{
+    discovery::InstanceList,
+    exchange::{Exchange, Phase, ResponseHead},
+};
+
+use super::{
+    HostServices, Names, PluginError, PluginErrorKind, host::Output, limiter::Limiter,
+    log_budget::LogBudget, wit::Refusal,
+};
+
+/// Handles to host resources that one instance may hold at once.
+const HANDLES: usize = 1_024;
+
+/// Who a plugin is, for its own lines and errors.
+pub(super) struct Identity {
+    pub(super) name: Arc<str>,
+    pub(super) log: LogBudget,
+}
+
+impl Identity {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            log: LogBudget::default(),
+        }
+    }
+
+    pub(super) fn error(&self, kind: PluginErrorKind, message: impl Into<String>) -> PluginError {
+        PluginError {
+            plugin: Arc::clone(&self.name),
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// Which hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    /// None, or one without an exchange.
+    None,
+    Request,
+    Response,
+    Completion,
+    Pick,
+}
+
+/// What a store holds.
+pub(super) struct Data {
+    /// The exchange in flight while a hook runs, an empty one otherwise.
+    pub(super) exchange: Box<Exchange>,
+    pub(super) hook: Hook,
+    pub(super) identity: Arc<Identity>,
+    pub(super) names: Arc<Names>,
+    pub(super) services: Arc<HostServices>,
+    /// What `balancer.instances-changed` was given last.
+    pub(super) instances: Option<Arc<InstanceList>>,
+    pub(super) table: ResourceTable,
+    pub(super) limiter: Limiter,
+    /// What was written to standard output and error.
+    pub(super) output: Output,
+    /// Seeded by the system at first use.
+    pub(super) random: Option<Box<dyn wasmtime_wasi::Rng + Send>>,
+    /// Where the plugin's monotonic clock starts.
+    pub(super) started: Instant,
+}
+
+impl Data {
+    pub(super) fn new(
+        identity: Arc<Identity>,
+        names: Arc<Names>,
+        services: Arc<HostServices>,
+        limiter: Limiter,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self {
+            exchange: Box::new(Exchange::empty()),
+            hook: Hook::None,
+            identity,
+            names,
+            services,
+            instances: None,
+            table,
+            limiter,
+            output: Output::default(),
+            random: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// The exchange in flight. Outside the hooks there is none, and asking
+    /// for it is a mistake in the plugin that ends in a trap.
+    #[inline]
+    pub(super) fn exchange(&self) -> Result<&Exchange> {
+        match self.hook {
+            Hook::None => no_exchange(),
+            _ => Ok(&self.exchange),
+        }
+    }
+
+    /// The exchange in flight, to change it.
+    #[inline]
+    pub(super) fn exchange_mut(&mut self) -> Result<&mut Exchange> {
+        match self.hook {
+            Hook::None => no_exchange(),
+            _ => Ok(&mut self.exchange),
+        }
+    }
+
+    /// The exchange while its request can still be changed.
+    pub(super) fn request(&mut self) -> Result<Result<&mut Exchange, Refusal>> {
+        let exchange = self.exchange_mut()?;
+        Ok(match exchange.phase {
+            Phase::Request => Ok(exchange),
+            _ => Err(Refusal::WrongPhase),
+        })
+    }
+
+    /// The response while it can still be changed.
+    pub(super) fn response(&mut self) -> Result<Result<&mut ResponseHead, Refusal>> {
+        let exchange = self.exchange_mut()?;
+        Ok(match (exchange.phase, &mut exchange.response) {
+            (Phase::Response, Some(response)) => Ok(response),
+            _ => Err(Refusal::WrongPhase),
+        })
+    }
+}
+
+#[cold]
+fn no_exchange<T>() -> Result<T> {
+    bail!(
+        "portcullis:gateway/exchange was called outside the hooks on-request, on-response, \
+         on-completion and pick, where there is no exchange"
+    )
+}

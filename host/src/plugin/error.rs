@@ -1,0 +1,139 @@
+//! What can be wrong with a plugin: when it is loaded, when it is configured,
+//! and when it is called.
+
+use std::{fmt, sync::Arc};
+
+/// Why the plugin runtime cannot work on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Wasmtime refuses the machine or the settings.
+    #[error("the WebAssembly engine cannot start: {0}")]
+    Engine(String),
+    /// The thread that keeps deadlines cannot be started.
+    #[error("cannot start the thread that keeps plugins' deadlines: {0}")]
+    Ticker(std::io::Error),
+}
+
+/// Why some bytes are no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// More bytes than a plugin may have.
+    #[error("has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// What it has.
+        size: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// No bytes at all: often a copy that has just begun.
+    #[error("is empty")]
+    Empty,
+    /// Not WebAssembly.
+    #[error("is not WebAssembly")]
+    NotWasm,
+    /// A core module, not a component.
+    #[error(
+        "is a core module, not a component; build it with `--target wasm32-wasip2`, \
+         or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Machine code from elsewhere, which cannot be trusted.
+    #[error("is precompiled machine code, which is never accepted; use the .wasm file")]
+    Precompiled,
+    /// A component that does not validate or compile, or a truncated one.
+    #[error("is malformed: {0}")]
+    Malformed(String),
+    /// It has none of the gateway's hooks.
+    #[error("exports none of the hooks of portcullis:gateway ({})", .expected.join(", "))]
+    NoHook {
+        /// The interfaces of which at least one has to be there.
+        expected: Vec<&'static str>,
+    },
+    /// It needs what no gateway has.
+    #[error("imports what the gateway does not have: {}", .0.join(", "))]
+    UnknownImports(Vec<String>),
+    /// An export has another type than the interface says.
+    #[error("exports `{export}` with a wrong signature: {reason}")]
+    Signature {
+        /// The function, with its interface.
+        export: String,
+        /// What is different.
+        reason: String,
+    },
+    /// It cannot describe itself.
+    #[error("cannot describe itself: {0}")]
+    Describe(PluginError),
+}
+
+/// Why a plugin cannot be used with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// The step's `grants` lack what the plugin imports.
+    #[error("needs what is not granted: {}", .0.join(", "))]
+    Ungranted(Vec<String>),
+    /// A grant that does not exist.
+    #[error("`{name}` cannot be granted; there are {}", .known.join(", "))]
+    UnknownGrant {
+        /// The grant.
+        name: String,
+        /// Those that exist.
+        known: Vec<&'static str>,
+    },
+    /// There is a configuration, and nobody to take it.
+    #[error("takes no configuration")]
+    TakesNone,
+    /// Linking failed although the imports looked right.
+    #[error("cannot be linked: {0}")]
+    Link(String),
+}
+
+/// How a plugin failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PluginErrorKind {
+    /// It trapped: panicked, overflowed its stack, misused an interface.
+    Trap,
+    /// It ran longer than it may.
+    Deadline,
+    /// It trapped after it was refused more memory.
+    Memory,
+    /// It said so itself, with the verdict `fail` or an error of `configure`.
+    Fail,
+    /// It gave an answer that makes no sense.
+    Nonsense,
+    /// No place for one more instance.
+    Unavailable,
+}
+
+impl PluginErrorKind {
+    /// One word, for metrics and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Fail => "fail",
+            Self::Nonsense => "nonsense",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// One call of a plugin that failed. Whether its instance can still be called
+/// is asked of the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginError {
+    /// The plugin's name.
+    pub plugin: Arc<str>,
+    /// How it failed.
+    pub kind: PluginErrorKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+impl fmt::Display for PluginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin {}: {}", self.plugin, self.message)
+    }
+}
+
+impl std::error::Error for PluginError {}

@@ -1,0 +1,30 @@
+//! `discovery`: services and their healthy instances.
+
+use wasmtime::{
+    Result,
+    component::{Linker, WasmStr},
+};
+
+use super::{
+    super::{data::Data, wit},
+    Caller,
+};
+
+/// Defines the interface.
+pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+    let mut instance = linker.instance("portcullis:gateway/discovery@0.1.0")?;
+    instance.func_wrap("services", services)?;
+    instance.func_wrap("instances", instances)
+}
+
+fn services(caller: Caller<'_>, (): ()) -> Result<(Vec<String>,)> {
+    let services = caller.data().services.registry.services();
+    Ok((services.iter().map(|service| service.name().to_owned()).collect(),))
+}
+
+fn instances(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<wit::Instance>>,)> {
+    let name = name.to_str(&caller)?;
+    let service = caller.data().services.registry.service(&name);
+    let list = service.map(|service| service.list());
+    Ok((list.map(|list| list.instances.iter().map(|instance| (&**instance).into()).collect()),))
+}

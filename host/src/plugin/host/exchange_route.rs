@@ -1,0 +1,133 @@
+//! `exchange`, its third part: route, service, client, attributes.
+
+use wasmtime::{
+    Result,
+    component::{LinkerInstance, WasmStr},
+};
+
+use super::{
+    super::{
+        data::{Data, Hook},
+        wit::Refusal,
+    },
+    Caller,
+};
+
+/// Attributes that one exchange may have.
+const MOST_ATTRIBUTES: usize = 64;
+
+/// The longest name and value of an attribute, in bytes.
+const LONGEST_NAME: usize = 128;
+const LONGEST_VALUE: usize = 8 << 10;
+
+pub(super) fn define(instance: &mut LinkerInstance<'_, Data>) -> Result<()> {
+    instance.func_wrap("route", route)?;
+    instance.func_wrap("service", service)?;
+    instance.func_wrap("set-service", set_service)?;
+    instance.func_wrap("instance", picked_instance)?;
+    instance.func_wrap("client-address", client_address)?;
+    instance.func_wrap("request-id", request_id)?;
+    instance.func_wrap("attribute", attribute)?;
+    instance.func_wrap("set-attribute", set_attribute)
+}
+
+fn route(caller: Caller<'_>, (): ()) -> Result<(String,)> {
+    let data = caller.data();
+    let name = data.names.route(data.exchange()?.route);
+    Ok((name.unwrap_or_default().to_owned(),))
+}
+
+fn service(caller: Caller<'_>, (): ()) -> Result<(Option<String>,)> {
+    let data = caller.data();
+    let service = data.exchange()?.service;
+    let name = service.and_then(|index| data.names.service(index));
+    Ok((name.map(str::to_owned),))
+}
+
+fn set_service(mut caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Result<(), Refusal>,)> {
+    let found = caller.data().names.find_service(&name.to_str(&caller)?);
+    if caller.data().hook == Hook::Pick {
+        return Ok((Err(Refusal::WrongPhase),));
+    }
+    let exchange = caller.data_mut().request()?;
+    Ok((exchange.and_then(|exchange| {
+        exchange.service = Some(found.ok_or(Refusal::UnknownService)?);
+        Ok(())
+    }),))
+}
+
+fn picked_instance(caller: Caller<'_>, (): ()) -> Result<(Option<String>,)> {
+    let instance = caller.data().exchange()?.instance;
+    Ok((instance.map(|address| address.to_string()),))
+}
+
+fn client_address(caller: Caller<'_>, (): ()) -> Result<(String,)> {
+    Ok((caller.data().exchange()?.client.0.to_string(),))
+}
+
+fn request_id(caller: Caller<'_>, (): ()) -> Result<(String,)> {
+    Ok((caller.data().exchange()?.request_id.as_str().to_owned(),))
+}
+
+fn attribute(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<String>,)> {
+    let name = name.to_str(&caller)?;
+    let value = caller.data().exchange()?.attribute(&name);
+    Ok((value.map(str::to_owned),))
+}
+
+fn set_attribute(
+    mut caller: Caller<'_>,
+    (name, value): (WasmStr, WasmStr),
+) -> Result<(Result<(), Refusal>,)> {
+    let checked = {
+        let (name, value) = (name.to_str(&caller)?, value.to_str(&caller)?);
+        check_attribute(&name, &value).map(|()| (Box::from(&*name), Box::from(&*value)))
+    };
+    let attributes = &mut caller.data_mut().exchange_mut()?.attributes;
+    Ok((checked.and_then(|(name, value)| {
+        match attributes.iter().position(|(known, _)| *known == name) {
+            Some(index) => attributes[index].1 = value,
+            None if attributes.len() >= MOST_ATTRIBUTES => return Err(Refusal::TooLarge),
+            None => attributes.push((name, value)),
+        }
+        Ok(())
+    }),))
+}
+
+/// Names are dotted lower-case words.
+fn check_attribute(name: &str, value: &str) -> Result<(), Refusal> {
+    if name.len() > LONGEST_NAME || value.len() > LONGEST_VALUE {
+        return Err(Refusal::TooLarge);
+    }
+    let word = |word: &str| {
+        !word.is_empty()
+            && word.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+            })
+    };
+    match name.split('.').all(word) {
+        true => Ok(()),
+        false => Err(Refusal::Invalid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_have_dotted_lower_case_names_and_bounded_values() {
+        for (name, length, expected) in [
+            ("auth.subject", LONGEST_VALUE, Ok(())),
+            ("a_b-c.d1", 0, Ok(())),
+            ("auth.subject", LONGEST_VALUE + 1, Err(Refusal::TooLarge)),
+            (&"a".repeat(129), 0, Err(Refusal::TooLarge)),
+            ("", 0, Err(Refusal::Invalid)),
+            ("auth..subject", 0, Err(Refusal::Invalid)),
+            ("Auth", 0, Err(Refusal::Invalid)),
+            ("auth subject", 0, Err(Refusal::Invalid)),
+        ] {
+            assert_eq!(check_attribute(name, &"x".repeat(length)), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `store`: bytes shared by all workers.
+
+use std::time::Duration;
+
+use wasmtime::{
+    Result,
+    component::{Linker, WasmList, WasmStr},
+};
+
+use super::{super::data::Data, Caller, key};
+
+/// Defines the interface.
+pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+    let mut instance = linker.instance("portcullis:gateway/store@0.1.0")?;
+    instance.func_wrap("get", get)?;
+    instance.func_wrap("set", set)?;
+    instance.func_wrap("delete", delete)
+}
+
+fn get(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<u8>>,)> {
+    let key = key(&caller, &name)?;
+    let Data { services, identity, .. } = caller.data();
+    Ok((services.store.get(&identity.name, &key).map(Vec::from),))
+}
+
+fn set(caller: Caller<'_>, (name, value, ttl): (WasmStr, WasmList<u8>, u64)) -> Result<(bool,)> {
+    let key = key(&caller, &name)?;
+    let value = value.as_le_slice(&caller);
+    let Data { services, identity, .. } = caller.data();
+    Ok((services.store.set(&identity.name, &key, value, Duration::from_millis(ttl)),))
+}
+
+fn delete(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(bool,)> {
+    let key = key(&caller, &name)?;
+    let Data { services, identity, .. } = caller.data();
+    Ok((services.store.delete(&identity.name, &key),))
+}

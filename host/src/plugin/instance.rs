@@ -1,0 +1,339 @@
+//! One instance of a plugin: a store of its own, called synchronously by the
+//! worker that owns it. The hot path of the gateway.
+
+use std::{
+    any::Any,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use wasmtime::{
+    Store, Trap,
+    component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc},
+};
+
+use crate::{
+    config::PluginLimits,
+    discovery::InstanceList,
+    exchange::{Exchange, Outcome},
+};
+
+use super::{
+    HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
+    data::{Data, Hook},
+    exports::Functions,
+    limiter::Limiter,
+    ticker::{Activity, ticks},
+    wit,
+};
+
+/// What a filter decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Next,
+    /// Send the exchange's `answer`, which is there.
+    Respond,
+}
+
+/// What instances are linked to.
+pub(super) struct Host {
+    pub(super) names: Arc<Names>,
+    pub(super) services: Arc<HostServices>,
+}
+
+/// One instance. Belongs to one worker at a time.
+pub struct Instance {
+    store: Store<Data>,
+    functions: Functions,
+    activity: Arc<Activity>,
+    limits: PluginLimits,
+    /// `limits.call_timeout` in ticks.
+    call_ticks: u64,
+    poisoned: bool,
+}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Instance>();
+};
+
+impl Instance {
+    /// Instantiates, without configuring.
+    pub(super) fn new(
+        plugin: &Plugin,
+        pre: &InstancePre<Data>,
+        host: &Host,
+        limits: &PluginLimits,
+    ) -> Result<Self, LoadError> {
+        let data = Data::new(
+            Arc::clone(plugin.identity()),
+            Arc::clone(&host.names),
+            Arc::clone(&host.services),
+            Limiter::new(limits.memory, limits.table),
+        );
+        let mut store = Store::new(pre.engine(), data);
+        store.limiter(|data| &mut data.limiter);
+        let activity = Arc::clone(plugin.activity());
+        let start_ticks = ticks(limits.start_timeout);
+        let call_ticks = ticks(limits.call_timeout);
+        activity.allow(start_ticks.max(call_ticks));
+        activity.begin();
+        store.set_epoch_deadline(start_ticks);
+        let made = catch_unwind(AssertUnwindSafe(|| pre.instantiate(&mut store)));
+        let instance = flatten(made)
+            .map_err(|failure| LoadError::Describe(failure.explain(&mut store, limits)))?;
+        let functions = plugin.compiled().exports.functions(&mut store, &instance)?;
+        Ok(Self {
+            store,
+            functions,
+            activity,
+            limits: limits.clone(),
+            call_ticks,
+            poisoned: false,
+        })
+    }
+
+    /// Lets the plugin describe itself; none if it cannot.
+    pub(super) fn describe(&mut self) -> Result<Option<wit::Description>, PluginError> {
+        let Some(describe) = self.functions.describe else {
+            return Ok(None);
+        };
+        let ticks = ticks(self.limits.start_timeout);
+        self.guarded(ticks, |store| describe.call(store, ()))
+            .map(|(description,)| Some(description))
+    }
+
+    /// Hands over the configuration, if the plugin takes one.
+    pub(super) fn configure(&mut self, config: &str) -> Result<(), PluginError> {
+        let Some(configure) = self.functions.configure else {
+            return Ok(());
+        };
+        let configure: TypedFunc<(&str,), (Result<(), String>,)> = configure;
+        let ticks = ticks(self.limits.start_timeout);
+        let (accepted,) = self.guarded(ticks, |store| configure.call(store, (config,)))?;
+        accepted.map_err(|reason| {
+            self.poisoned = true;
+            self.error(Kind::Fail, format!("refuses its configuration: {reason}"))
+        })
+    }
+
+    /// Runs the request hook. With `Respond`, the exchange has an answer.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed. The exchange may have been changed until then.
+    pub fn on_request(&mut self, exchange: &mut Box<Exchange>) -> Result<Verdict, PluginError> {
+        match self.functions.on_request {
+            Some(function) => self.decide(Hook::Request, exchange, function),
+            None => Ok(Verdict::Next),
+        }
+    }
+
+    /// Runs the response hook. With `Respond`, the exchange has an answer.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed. The exchange may have been changed until then.
+    pub fn on_response(&mut self, exchange: &mut Box<Exchange>) -> Result<Verdict, PluginError> {
+        match self.functions.on_response {
+            Some(function) => self.decide(Hook::Response, exchange, function),
+            None => Ok(Verdict::Next),
+        }
+    }
+
+    /// Runs the completion hook.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed.
+    pub fn on_completion(
+        &mut self,
+        exchange: &mut Box<Exchange>,
+        outcome: &Outcome,
+    ) -> Result<(), PluginError> {
+        match self.functions.on_completion {
+            Some(function) => self.call(Hook::Completion, exchange, function, (outcome.into(),)),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands a balancer the instances that it picks from.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed.
+    pub fn instances_changed(&mut self, instances: &Arc<InstanceList>) -> Result<(), PluginError> {
+        let Some(function) = self.functions.instances_changed else {
+            return Ok(());
+        };
+        let list: Vec<wit::Instance> =
+            instances.instances.iter().map(|instance| (&**instance).into()).collect();
+        self.store.data_mut().instances = Some(Arc::clone(instances));
+        let function: TypedFunc<(&[wit::Instance],), ()> = function;
+        self.guarded(self.call_ticks, |store| function.call(store, (&list,)))
+    }
+
+    /// Lets a balancer pick: an index into the last list that it was given.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed.
+    pub fn pick(
+        &mut self,
+        exchange: &mut Box<Exchange>,
+        attempt: u32,
+    ) -> Result<Option<u32>, PluginError> {
+        match self.functions.pick {
+            Some(function) => {
+                let (picked,) = self.call(Hook::Pick, exchange, function, (attempt,))?;
+                Ok(picked)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// True if a trap or a deadline has left the instance in an unknown state:
+    /// every further call fails.
+    pub fn poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    fn decide(
+        &mut self,
+        hook: Hook,
+        exchange: &mut Box<Exchange>,
+        function: TypedFunc<(), (wit::Verdict,)>,
+    ) -> Result<Verdict, PluginError> {
+        exchange.answer = None;
+        let result = self.call(hook, exchange, function, ());
+        let error = match result {
+            Ok((wit::Verdict::Respond,)) if exchange.answer.is_some() => {
+                return Ok(Verdict::Respond);
+            }
+            Ok((wit::Verdict::Respond,)) => {
+                self.error(Kind::Nonsense, "said `respond` without an answer")
+            }
+            Ok((wit::Verdict::Fail,)) => self.error(Kind::Fail, "said that it failed"),
+            Ok((wit::Verdict::Next,)) => {
+                exchange.answer = None;
+                return Ok(Verdict::Next);
+            }
+            Err(error) => error,
+        };
+        exchange.answer = None;
+        Err(error)
+    }
+
+    /// Lends the exchange to the store for one call, whatever comes of it.
+    fn call<P, R>(
+        &mut self,
+        hook: Hook,
+        exchange: &mut Box<Exchange>,
+        function: TypedFunc<P, R>,
+        parameters: P,
+    ) -> Result<R, PluginError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let data = self.store.data_mut();
+        mem::swap(&mut data.exchange, exchange);
+        data.hook = hook;
+        let result = self.guarded(self.call_ticks, |store| function.call(store, parameters));
+        let data = self.store.data_mut();
+        data.hook = Hook::None;
+        mem::swap(&mut data.exchange, exchange);
+        result
+    }
+
+    /// Calls with a deadline. Any error leaves the store in an unknown state.
+    #[inline]
+    fn guarded<R>(
+        &mut self,
+        ticks: u64,
+        call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
+    ) -> Result<R, PluginError> {
+        if self.poisoned {
+            return Err(self.error(Kind::Trap, "was called again after it failed"));
+        }
+        self.activity.begin();
+        self.store.set_epoch_deadline(ticks);
+        let data = self.store.data_mut();
+        data.output.begin();
+        data.limiter.begin();
+        let store = &mut self.store;
+        match flatten(catch_unwind(AssertUnwindSafe(|| call(store)))) {
+            Ok(value) => Ok(value),
+            Err(failure) => {
+                self.poisoned = true;
+                Err(failure.explain(&mut self.store, &self.limits))
+            }
+        }
+    }
+
+    fn error(&self, kind: Kind, message: impl Into<String>) -> PluginError {
+        self.store.data().identity.error(kind, message)
+    }
+}
+
+/// A call that did not return.
+enum Failure {
+    Error(wasmtime::Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+#[inline]
+fn flatten<T>(
+    result: Result<wasmtime::Result<T>, Box<dyn Any + Send>>,
+) -> Result<T, Failure> {
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Failure::Error(error)),
+        Err(panic) => Err(Failure::Panic(panic)),
+    }
+}
+
+impl Failure {
+    #[cold]
+    fn explain(self, store: &mut Store<Data>, limits: &PluginLimits) -> PluginError {
+        let data = store.data_mut();
+        let said = data.finish_output();
+        let (kind, mut message) = match &self {
+            Self::Panic(panic) => (Kind::Trap, format!("a host function panicked: {}", text(panic))),
+            Self::Error(error) => explain(error, data, limits),
+        };
+        if let (Kind::Trap | Kind::Memory, Some(said)) = (kind, said) {
+            message = format!("{message}; it said last: {said}");
+        }
+        if kind != Kind::Unavailable {
+            data.services.metrics.plugins().trapped(&data.identity.name);
+        }
+        data.identity.error(kind, message)
+    }
+}
+
+fn explain(error: &wasmtime::Error, data: &mut Data, limits: &PluginLimits) -> (Kind, String) {
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return (Kind::Unavailable, format!("there is no place for one more instance: {error}"));
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        let message = format!(
+            "took longer than it may ({:?} a call, {:?} to start)",
+            limits.call_timeout, limits.start_timeout
+        );
+        return (Kind::Deadline, message);
+    }
+    let reason = error.root_cause();
+    if data.limiter.refused() {
+        let limit = data.limiter.memory();
+        return (Kind::Memory, format!("wants more than its {limit} bytes of memory: {reason}"));
+    }
+    (Kind::Trap, format!("trapped: {reason}"))
+}
+
+fn text(panic: &Box<dyn Any + Send>) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

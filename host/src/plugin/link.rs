@@ -1,0 +1,118 @@
+//! Resolves a component's imports with what its step grants.
+
+use wasmtime::{
+    Engine, Result, bail,
+    component::{
+        Component, InstancePre, Linker, LinkerInstance, ResourceType, Val,
+        types::{ComponentInstance, ComponentItem},
+    },
+};
+
+use super::{
+    capability::{Capability, Grants, Import},
+    data::Data,
+    host,
+};
+
+/// The names of a component's imports, in its own order.
+pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
+    let ty = component.component_type();
+    ty.imports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Imports that are not in a set of grants.
+pub(super) fn ungranted(imports: &[String], grants: Grants) -> Vec<String> {
+    let missing = |name: &&String| match Import::of(name) {
+        Import::Needs(capability) => !grants.has(capability),
+        Import::Always | Import::Absent | Import::Unknown => false,
+    };
+    imports.iter().filter(missing).cloned().collect()
+}
+
+/// Links a component to what is granted.
+pub(super) fn link(component: &Component, grants: Grants) -> Result<InstancePre<Data>> {
+    let engine = component.engine();
+    let mut linker = Linker::new(engine);
+    host::exchange::link(&mut linker)?;
+    host::balancing::link(&mut linker)?;
+    host::wasi::link(&mut linker)?;
+    for capability in Capability::ALL {
+        if grants.has(capability) {
+            match capability {
+                Capability::Counters => host::counters::link(&mut linker)?,
+                Capability::Store => host::store::link(&mut linker)?,
+                Capability::Discovery => host::discovery::link(&mut linker)?,
+                Capability::Crypto => host::crypto::link(&mut linker)?,
+                Capability::Log => host::log::link(&mut linker)?,
+                Capability::Metrics => host::metrics::link(&mut linker)?,
+                Capability::Clock => host::wasi_clocks::link(&mut linker)?,
+                Capability::Random => host::wasi_random::link(&mut linker)?,
+            }
+        }
+    }
+    link_absent(&mut linker, component)?;
+    linker.instantiate_pre(component)
+}
+
+/// Resolves WASI interfaces that give nothing: their functions trap or refuse
+/// when they are called, so that a standard library that merely mentions files
+/// or sockets loads.
+fn link_absent(linker: &mut Linker<Data>, component: &Component) -> Result<()> {
+    let engine = component.engine().clone();
+    let ty = component.component_type();
+    // Resource types that an earlier import has introduced: an interface that
+    // uses them mentions them again, and defines nothing.
+    let mut known: Vec<ResourceType> = Vec::new();
+    for (name, import) in ty.imports(&engine) {
+        let ComponentItem::ComponentInstance(instance) = &import.ty else {
+            continue;
+        };
+        let mentioned: Vec<ResourceType> = resources(&engine, instance);
+        if Import::of(name) == Import::Absent {
+            let mut target = linker.instance(name)?;
+            for (item, export) in instance.exports(&engine) {
+                match &export.ty {
+                    ComponentItem::ComponentFunc(_) => absent_function(&mut target, name, item)?,
+                    ComponentItem::Resource(resource) if !known.contains(resource) => {
+                        target.resource(item, ResourceType::host::<Absent>(), |_, _| Ok(()))?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        known.extend(mentioned);
+    }
+    Ok(())
+}
+
+/// A resource that no plugin ever holds.
+struct Absent;
+
+fn resources(engine: &Engine, instance: &ComponentInstance) -> Vec<ResourceType> {
+    let of = |item| match item {
+        ComponentItem::Resource(resource) => Some(resource),
+        _ => None,
+    };
+    instance.exports(engine).filter_map(|(_, export)| of(export.ty)).collect()
+}
+
+/// A function of an interface that gives nothing. Where its type allows to say
+/// so, it does; else it traps.
+fn absent_function(target: &mut LinkerInstance<'_, Data>, import: &str, name: &str) -> Result<()> {
+    let answer: fn() -> Option<Val> = match name {
+        "get-directories" => || Some(Val::List(Vec::new())),
+        "create-tcp-socket" | "create-udp-socket" => {
+            || Some(Val::Result(Err(Some(Box::new(Val::Enum("access-denied".into()))))))
+        }
+        "filesystem-error-code" => || Some(Val::Option(None)),
+        _ => || None,
+    };
+    let shown = format!("{import}#{name}");
+    target.func_new(name, move |_, _, _, results| match (answer(), results) {
+        (Some(value), [result]) => {
+            *result = value;
+            Ok(())
+        }
+        _ => bail!("`{shown}` was called, which gives plugins nothing"),
+    })
+}

@@ -1,0 +1,61 @@
+//! Lines per second that a plugin may log.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Lines that all instances of a plugin may write in one second.
+const LINES: u64 = 1_000;
+
+/// Counts a plugin's lines. The word holds the second in its upper half and
+/// the lines of that second in its lower; lost lines are counted on.
+#[derive(Debug, Default)]
+pub(super) struct LogBudget(AtomicU64);
+
+/// What becomes of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// It is written.
+    Write,
+    /// It is written, after a note that so many were lost before it.
+    WriteAfter(u64),
+    /// It is lost.
+    Lose,
+}
+
+impl LogBudget {
+    /// Takes one line at a time, in whole seconds since any fixed point.
+    pub(super) fn take(&self, second: u64) -> Line {
+        let second = second & u64::from(u32::MAX);
+        let mut lost = 0;
+        let before = self.0.fetch_update(Relaxed, Relaxed, |word| {
+            let same = word >> 32 == second;
+            lost = if same { 0 } else { (word & 0xffff_ffff).saturating_sub(LINES) };
+            let lines = if same { (word & 0xffff_ffff) + 1 } else { 1 };
+            Some(second << 32 | lines.min(0xffff_ffff))
+        });
+        let word = before.unwrap_or_default();
+        match word >> 32 == second && (word & 0xffff_ffff) >= LINES {
+            true => Line::Lose,
+            false if lost > 0 => Line::WriteAfter(lost),
+            false => Line::Write,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_lines_a_second_and_the_rest_is_counted() {
+        let budget = LogBudget::default();
+        for _ in 0..LINES {
+            assert_eq!(budget.take(7), Line::Write);
+        }
+        for _ in 0..5 {
+            assert_eq!(budget.take(7), Line::Lose);
+        }
+        assert_eq!(budget.take(8), Line::WriteAfter(5));
+        assert_eq!(budget.take(8), Line::Write);
+        assert_eq!(budget.take(10), Line::Write);
+    }
+}

@@ -1,0 +1,60 @@
+//! Plugins on Wasmtime: compiled, checked, linked to what they are granted,
+//! and called; the only module that knows Wasmtime.
+//!
+//! Four things with four lifetimes, each made from the one before:
+//!
+//! - [`Runtime`], once per process: the engine, the clock of deadlines, the
+//!   cache of compiled code.
+//! - [`Plugin`], once per content of a `NAME.wasm`: compiled, its exports and
+//!   imports checked, its own description read.
+//! - [`Configured`], once per use in a configuration: plugin, configuration
+//!   text, limits, grants. A template that makes instances.
+//! - [`Instance`], once per worker (or per request): one store with its own
+//!   memory. Called by `pipeline`, synchronously, on its worker.
+//!
+//! Reading order: `runtime`, `compiled` (what a component is accepted as),
+//! `plugin`, `configured`, `instance` (the hot path), `data` (what a store
+//! holds), then `host`, one file per interface that plugins import. `ticker`
+//! keeps deadlines, `limiter` memory, `cache` compiled code. `schema`, `loader`
+//! and `watcher` stand beside: configuration against a plugin's schema, the
+//! plugin directory, and changes of it.
+//!
+//! Refuses what is not granted, not a component, or asks the gateway for what
+//! a client could not ask either. Whatever a plugin does ends as a
+//! [`PluginError`] of that one call; it cannot stop or stall the caller.
+
+mod cache;
+mod capability;
+mod compiled;
+mod configured;
+mod data;
+mod error;
+mod exports;
+mod host;
+mod instance;
+mod limiter;
+mod link;
+mod loader;
+mod log_budget;
+mod names;
+mod plugin;
+mod runtime;
+pub mod schema;
+mod services;
+#[cfg(test)]
+mod tests;
+mod ticker;
+mod watcher;
+mod wit;
+
+pub use capability::Capability;
+pub use configured::{Configured, ConfiguredOptions};
+pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
+pub use exports::Hooks;
+pub use instance::{Instance, Verdict};
+pub use loader::{Directory, ReadError};
+pub use names::Names;
+pub use plugin::{Description, Plugin};
+pub use runtime::{Runtime, RuntimeOptions};
+pub use services::HostServices;
+pub use watcher::{Changes, watch};

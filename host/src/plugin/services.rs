@@ -1,0 +1,34 @@
+//! What the gateway lends to its plugins, once per process.
+
+use std::sync::Arc;
+
+use crate::{
+    discovery::Registry,
+    observe::Metrics,
+    state::{Clock, Counters, KeyValue},
+};
+
+/// What the gateway lends to its plugins. Shared by all, and by all workers.
+pub struct HostServices {
+    /// Numbers with a time to live.
+    pub counters: Counters,
+    /// Bytes with a time to live.
+    pub store: KeyValue,
+    /// Services and their instances.
+    pub registry: Arc<Registry>,
+    /// Where plugins' own metrics go.
+    pub metrics: Arc<Metrics>,
+}
+
+impl HostServices {
+    /// Services that nobody else sees: for a plugin that describes itself, and
+    /// wherever there is no gateway.
+    pub fn detached() -> Self {
+        Self {
+            counters: Counters::new(1, Clock::system()),
+            store: KeyValue::new(0, Clock::system()),
+            registry: Arc::new(Registry::new()),
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Rust images of the WIT package's types, and nothing else.
+
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+use crate::{crypto, exchange, state};
+
+/// `verdicts.verdict`.
+#[derive(Debug, Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum Verdict {
+    #[component(name = "next")]
+    Next,
+    #[component(name = "respond")]
+    Respond,
+    #[component(name = "fail")]
+    Fail,
+}
+
+/// `metadata.description`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct Description {
+    pub(super) summary: String,
+    pub(super) version: String,
+    #[component(name = "config-schema")]
+    pub(super) config_schema: Option<String>,
+}
+
+/// `completion.failure`.
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum Failure {
+    #[component(name = "none")]
+    None,
+    #[component(name = "connect")]
+    Connect,
+    #[component(name = "timeout")]
+    Timeout,
+    #[component(name = "upstream")]
+    Upstream,
+    #[component(name = "unavailable")]
+    Unavailable,
+    #[component(name = "filter")]
+    Filter,
+    #[component(name = "client")]
+    Client,
+}
+
+/// `completion.outcome`.
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub(super) struct Outcome {
+    status: u16,
+    failure: Failure,
+    forwarded: bool,
+    #[component(name = "duration-us")]
+    duration_us: u64,
+    #[component(name = "request-bytes")]
+    request_bytes: u64,
+    #[component(name = "response-bytes")]
+    response_bytes: u64,
+    attempts: u32,
+}
+
+impl From<&exchange::Outcome> for Outcome {
+    fn from(outcome: &exchange::Outcome) -> Self {
+        Self {
+            status: outcome.status,
+            failure: match outcome.failure {
+                exchange::Failure::None => Failure::None,
+                exchange::Failure::Connect => Failure::Connect,
+                exchange::Failure::Timeout => Failure::Timeout,
+                exchange::Failure::Upstream => Failure::Upstream,
+                exchange::Failure::Unavailable => Failure::Unavailable,
+                exchange::Failure::Filter => Failure::Filter,
+                exchange::Failure::Client => Failure::Client,
+            },
+            forwarded: outcome.forwarded,
+            duration_us: outcome.duration_us,
+            request_bytes: outcome.request_bytes,
+            response_bytes: outcome.response_bytes,
+            attempts: outcome.attempts,
+        }
+    }
+}
+
+/// `discovery.instance`.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(super) struct Instance {
+    id: String,
+    address: String,
+    weight: u32,
+    metadata: Vec<(String, String)>,
+}
+
+impl From<&crate::discovery::Instance> for Instance {
+    fn from(instance: &crate::discovery::Instance) -> Self {
+        let labels = instance.metadata.iter();
+        Self {
+            id: instance.id.to_string(),
+            address: instance.address.to_string(),
+            weight: instance.weight.get(),
+            metadata: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        }
+    }
+}
+
+/// `exchange.refusal`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum Refusal {
+    #[component(name = "invalid")]
+    Invalid,
+    #[component(name = "forbidden")]
+    Forbidden,
+    #[component(name = "too-large")]
+    TooLarge,
+    #[component(name = "unknown-service")]
+    UnknownService,
+    #[component(name = "wrong-phase")]
+    WrongPhase,
+}
+
+/// `counters.decision`.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(super) struct Decision {
+    allowed: bool,
+    remaining: u64,
+    #[component(name = "reset-ms")]
+    reset_ms: u64,
+    #[component(name = "retry-after-ms")]
+    retry_after_ms: u64,
+}
+
+impl From<state::Decision> for Decision {
+    fn from(decision: state::Decision) -> Self {
+        // Rounded up: who comes back after that time is not refused again.
+        let milliseconds = |time: std::time::Duration| {
+            u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        };
+        Self {
+            allowed: decision.allowed,
+            remaining: decision.remaining,
+            reset_ms: milliseconds(decision.reset),
+            retry_after_ms: milliseconds(decision.retry_after),
+        }
+    }
+}
+
+/// `counters.bucket`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(record)]
+pub(super) struct Bucket {
+    pub(super) capacity: u64,
+    pub(super) refill: u64,
+    #[component(name = "per-ms")]
+    pub(super) per_ms: u64,
+}
+
+/// `counters.window`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(record)]
+pub(super) struct Window {
+    pub(super) limit: u64,
+    #[component(name = "window-ms")]
+    pub(super) window_ms: u64,
+}
+
+/// `log.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum Level {
+    #[component(name = "trace")]
+    Trace,
+    #[component(name = "debug")]
+    Debug,
+    #[component(name = "info")]
+    Info,
+    #[component(name = "warn")]
+    Warn,
+    #[component(name = "error")]
+    Error,
+}
+
+/// Declares an image of a WIT enumeration that is the gateway's own as well.
+macro_rules! image {
+    ($(#[$doc:meta])* $image:ident of $own:path { $($case:ident = $name:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower)]
+        #[component(enum)]
+        #[repr(u8)]
+        pub(super) enum $image { $(#[component(name = $name)] $case),+ }
+
+        impl From<$image> for $own {
+            fn from(image: $image) -> Self {
+                match image { $($image::$case => Self::$case),+ }
+            }
+        }
+
+        impl From<$own> for $image {
+            fn from(own: $own) -> Self {
+                match own { $(<$own>::$case => Self::$case),+ }
+            }
+        }
+    };
+}
+
+image! {
+    /// `crypto.algorithm`.
+    Algorithm of crypto::Algorithm {
+        Hs256 = "hs256", Hs384 = "hs384", Hs512 = "hs512",
+        Rs256 = "rs256", Rs384 = "rs384", Rs512 = "rs512",
+        Ps256 = "ps256", Ps384 = "ps384", Ps512 = "ps512",
+        Es256 = "es256", Es384 = "es384", Eddsa = "eddsa",
+    }
+}
+
+image! {
+    /// `crypto.digest-algorithm`.
+    DigestAlgorithm of crypto::DigestAlgorithm {
+        Sha256 = "sha256", Sha384 = "sha384", Sha512 = "sha512",
+    }
+}

@@ -1,0 +1,177 @@
+//! Sends a request to an instance of its service, and again where it may be.
+
+use std::sync::Arc;
+
+use http::{Request, Response, Version};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::{
+    discovery::Instance,
+    exchange::{Exchange, Phase, ServiceIndex},
+    respond::Error,
+    upstream::{
+        Backoff, Policy, Reason, Repeatable, RequestBody as BodyState, SendError, SendErrorKind,
+        UpstreamBody,
+    },
+    worker::Worker,
+};
+
+use super::{Flight, RequestBody};
+
+/// How one try failed.
+struct Failed {
+    error: Error,
+    /// What a retry policy may name; none if no retry can help.
+    reason: Option<Reason>,
+    /// The request's body, if nothing was sent.
+    unsent: Option<RequestBody>,
+}
+
+/// Forwards until there is a response or no try is left. Cancel safe: dropping
+/// the future closes the connection that the request was on.
+pub(super) async fn forward(
+    worker: &Worker,
+    flight: &mut Flight,
+    mut body: RequestBody,
+) -> Result<Response<UpstreamBody<RequestBody>>, Error> {
+    flight.exchange.phase = Phase::Upstream;
+    if body.is_too_large() {
+        return Err(Error::BodyTooLarge);
+    }
+    let service = flight.exchange.service.ok_or(Error::NoService)?;
+    let deadline = Instant::from_std(flight.started() + flight.route().timeout);
+    let sent_body = match body {
+        RequestBody::Empty => BodyState::Empty,
+        RequestBody::Stream(_) => BodyState::Consumed,
+    };
+    flight.note_request();
+    loop {
+        let instance = pick(flight, service)?;
+        let again = match send(worker, flight, &instance, body, deadline).await {
+            Ok(response) => match Reason::of_status(response.status()) {
+                Some(reason) if may_retry(flight, reason, sent_body) => RequestBody::Empty,
+                _ => return Ok(response),
+            },
+            Err(failed) => {
+                let state = match failed.unsent {
+                    Some(RequestBody::Stream(_)) => BodyState::NotStarted,
+                    _ => sent_body,
+                };
+                match failed.reason {
+                    Some(reason) if may_retry(flight, reason, state) => {
+                        failed.unsent.unwrap_or(RequestBody::Empty)
+                    }
+                    _ => return Err(failed.error),
+                }
+            }
+        };
+        body = again;
+        back_off(flight, deadline).await?;
+    }
+}
+
+/// One try, in the time that the try and the route have.
+async fn send(
+    worker: &Worker,
+    flight: &mut Flight,
+    instance: &Arc<Instance>,
+    body: RequestBody,
+    deadline: Instant,
+) -> Result<Response<UpstreamBody<RequestBody>>, Failed> {
+    let request = request(flight, body);
+    flight.exchange.instance = Some(instance.address);
+    flight.exchange.tried.push(instance.number);
+    flight.outcome.attempts += 1;
+    flight.outcome.forwarded = true;
+    flight.in_flight = Some(instance.begin());
+    let begun = Instant::now();
+    let until = match flight.route().retries.per_try_timeout {
+        Some(limit) => deadline.min(begun + limit),
+        None => deadline,
+    };
+    match timeout_at(until, worker.pool().send(instance.address, request)).await {
+        Ok(Ok(response)) => {
+            instance.record_latency(begun.elapsed());
+            Ok(response)
+        }
+        Ok(Err(error)) => Err(broken(flight, error)),
+        Err(_elapsed) => Err(Failed {
+            error: Error::Timeout,
+            reason: Some(Reason::Timeout),
+            unsent: None,
+        }),
+    }
+}
+
+fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
+    tracing::debug!(
+        request_id = flight.exchange.request_id.as_str(),
+        instance = ?flight.exchange.instance,
+        "{error}"
+    );
+    let client = flight.meter.as_ref().and_then(|meter| meter.error());
+    // A body that broke off is the client's fault and says nothing of the instance.
+    flight.outcome.forwarded = client.is_none();
+    let upstream = match error.kind {
+        SendErrorKind::Connect | SendErrorKind::ConnectTimeout => Error::Connect,
+        _ => Error::Upstream,
+    };
+    Failed {
+        error: client.unwrap_or(upstream),
+        reason: error.reason,
+        unsent: error.unsent.map(|request| request.into_body()),
+    }
+}
+
+/// The request as it goes upstream. Its head is copied only if something may
+/// still need it: a retry, or a filter on the way back.
+fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
+    let keep = flight.route().keeps_request_head;
+    let Exchange {
+        method,
+        uri,
+        headers,
+        ..
+    } = &mut *flight.exchange;
+    let mut request = Request::new(body);
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = uri.clone();
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = match keep {
+        true => headers.clone(),
+        false => std::mem::take(headers),
+    };
+    request
+}
+
+fn pick(flight: &mut Flight, service: ServiceIndex) -> Result<Arc<Instance>, Error> {
+    let balancer = flight.local.balancer(service);
+    balancer.pick(&mut flight.exchange, flight.outcome.attempts)
+}
+
+/// Whether policy, attempts, method, body and budget allow another try. Takes
+/// from the budget if so.
+fn may_retry(flight: &Flight, reason: Reason, body: BodyState) -> bool {
+    let route = flight.route();
+    let request = Repeatable::new(&flight.exchange.method, body);
+    let allowed = Policy::new(&route.retries).should_retry(reason, request, flight.outcome.attempts)
+        && flight
+            .budget()
+            .retry(std::time::Instant::now(), &route.retries);
+    if allowed {
+        route.metrics.retried();
+    }
+    allowed
+}
+
+/// Waits before the next try; fails if that would take longer than there is.
+async fn back_off(flight: &Flight, deadline: Instant) -> Result<(), Error> {
+    let backoff = Backoff::from(flight.route().retries.backoff);
+    let delay = backoff.delay(flight.outcome.attempts - 1, fastrand::u32(..));
+    let until = Instant::now() + delay;
+    if until >= deadline {
+        return Err(Error::Timeout);
+    }
+    sleep_until(until).await;
+    Ok(())
+}

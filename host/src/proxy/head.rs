@@ -1,0 +1,168 @@
+//! Checks a request's head before anything acts on it.
+//!
+//! A request that two parties could read in two ways is refused here
+//! (RFC 9112 §3.2, §6.1): what passes has one host, one framing and a path.
+
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts, uri::Authority};
+
+use crate::respond::Error;
+
+/// A head that was checked.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    /// Path and query only.
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    /// Lower-case, without port.
+    pub(super) host: Box<str>,
+    /// As the client sent it.
+    pub(super) host_field: HeaderValue,
+}
+
+/// Checks a head.
+pub(super) fn check(parts: Parts) -> Result<Head, Error> {
+    let Parts {
+        method,
+        uri,
+        mut headers,
+        ..
+    } = parts;
+    if method == Method::CONNECT {
+        return Err(Error::NotImplemented);
+    }
+    check_framing(&headers)?;
+    let host_field = host_field(&uri, &headers)?;
+    let host = host_name(&host_field)?;
+    if uri.authority().is_some() {
+        headers.insert(header::HOST, host_field.clone());
+    }
+    let uri = origin_form(uri)?;
+    Ok(Head {
+        method,
+        uri,
+        headers,
+        host,
+        host_field,
+    })
+}
+
+/// `Transfer-Encoding` is one `chunked` or absent (RFC 9112 §6.1).
+fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            match headers.contains_key(header::CONTENT_LENGTH) {
+                true => Err(Error::BadRequest(
+                    "Content-Length and Transfer-Encoding contradict each other",
+                )),
+                false => Ok(()),
+            }
+        }
+        _ => Err(Error::BadRequest(
+            "Transfer-Encoding is not exactly one chunked",
+        )),
+    }
+}
+
+/// The authority of an absolute-form target, else the one `Host` field.
+fn host_field(uri: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Error> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (host, second) = (hosts.next(), hosts.next());
+    if second.is_some() {
+        return Err(Error::BadRequest("there is more than one Host header"));
+    }
+    if let Some(authority) = uri.authority() {
+        return HeaderValue::from_str(authority.as_str())
+            .map_err(|_| Error::BadRequest("the request target is malformed"));
+    }
+    host.cloned()
+        .ok_or(Error::BadRequest("the Host header is missing"))
+}
+
+fn host_name(field: &HeaderValue) -> Result<Box<str>, Error> {
+    const BAD: Error = Error::BadRequest("the Host header is malformed");
+    let authority = Authority::try_from(field.as_bytes()).map_err(|_| BAD)?;
+    if authority.as_str().contains(['@', '"', '\\']) {
+        return Err(BAD);
+    }
+    let mut host: Box<str> = authority.host().into();
+    host.make_ascii_lowercase();
+    Ok(host)
+}
+
+/// Path and query, `*` for `OPTIONS *`.
+fn origin_form(uri: Uri) -> Result<Uri, Error> {
+    if uri.authority().is_none() {
+        return match uri.path() {
+            path if path.starts_with('/') || path == "*" => Ok(uri),
+            _ => Err(Error::BadRequest("the request target is malformed")),
+        };
+    }
+    let target = uri.into_parts().path_and_query;
+    target
+        .map(Uri::from)
+        .ok_or(Error::BadRequest("the request target is malformed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn checked(target: &str, headers: &[(&str, &str)]) -> Result<Head, Error> {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).expect("the test's request is valid");
+        check(request.into_parts().0)
+    }
+
+    #[test]
+    fn the_host_is_lower_case_and_has_no_port() {
+        let head = checked("/a?b", &[("host", "Example.COM:8080")]).unwrap();
+        assert_eq!(&*head.host, "example.com");
+        assert_eq!(head.host_field, "Example.COM:8080");
+        assert_eq!(head.uri, "/a?b");
+    }
+
+    #[test]
+    fn an_absolute_target_names_the_host() {
+        let head = checked("http://real.example/x?y", &[("host", "other")]).unwrap();
+        assert_eq!(&*head.host, "real.example");
+        assert_eq!(head.headers[header::HOST], "real.example");
+        assert_eq!(head.uri, "/x?y");
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let h = ("host", "a");
+        let cases: &[&[(&str, &str)]] = &[
+            &[],
+            &[h, h],
+            &[("host", "a b")],
+            &[("host", "")],
+            &[("host", "user@a")],
+            &[("host", "a/b")],
+            &[h, ("transfer-encoding", "gzip, chunked")],
+            &[h, ("transfer-encoding", "identity")],
+            &[
+                h,
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
+            &[
+                h,
+                ("transfer-encoding", "chunked"),
+                ("content-length", "1"),
+            ],
+        ];
+        for headers in cases {
+            let error = checked("/", headers).expect_err(&format!("{headers:?}"));
+            assert!(matches!(error, Error::BadRequest(_)), "{headers:?}");
+        }
+    }
+}

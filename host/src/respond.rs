@@ -1,0 +1,171 @@
+//! Errors become HTTP here, and nowhere else.
+//!
+//! Every answer that the gateway gives by itself is a problem document
+//! (RFC 9457, `application/problem+json`) with the request's id, so that a
+//! client can tell it from one of the upstream's.
+
+use std::fmt::{self, Write as _};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::exchange::{Answer, Failure, RequestId};
+
+/// Why the gateway answers by itself. Where it arose is set at birth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The request is malformed or ambiguous; says how.
+    BadRequest(&'static str),
+    /// No route matches.
+    NoRoute,
+    /// A route matches all but the method.
+    MethodNotAllowed(Vec<Method>),
+    /// The method is one that a gateway does not serve (`CONNECT`).
+    NotImplemented,
+    /// The body is over its limit.
+    BodyTooLarge,
+    /// The client broke off while its body was read.
+    ClientGone,
+    /// Neither the route nor a filter named a service.
+    NoService,
+    /// The service has no healthy instance.
+    NoInstance,
+    /// A filter or balancer failed.
+    Plugin,
+    /// No connection to an instance.
+    Connect,
+    /// The upstream broke off or answered malformed HTTP.
+    Upstream,
+    /// The route's or the try's time ran out.
+    Timeout,
+}
+
+impl Error {
+    /// The status that stands for the error.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoService | Self::NoInstance | Self::Plugin => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Connect | Self::Upstream => StatusCode::BAD_GATEWAY,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The class that completion hooks are told.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Connect => Failure::Connect,
+            Self::Timeout => Failure::Timeout,
+            Self::Upstream => Failure::Upstream,
+            Self::NoInstance | Self::NoService => Failure::Unavailable,
+            Self::Plugin => Failure::Filter,
+            _ => Failure::Client,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadRequest(how) => how,
+            Self::NoRoute => "no route matches this request",
+            Self::MethodNotAllowed(_) => "the route does not take this method",
+            Self::NotImplemented => "the gateway does not serve this method",
+            Self::BodyTooLarge => "the request's body is over the limit",
+            Self::ClientGone => "the client broke off while sending its body",
+            Self::NoService => "no service is named for this request",
+            Self::NoInstance => "the service has no healthy instance",
+            Self::Plugin => "a plugin failed on this request",
+            Self::Connect => "the upstream could not be connected to",
+            Self::Upstream => "the upstream broke off or answered malformed HTTP",
+            Self::Timeout => "the upstream took too long",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The answer for an error.
+pub fn answer(error: &Error, request_id: &RequestId) -> Answer {
+    let status = error.status();
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Error::MethodNotAllowed(allow) = error {
+        headers.insert(header::ALLOW, allow_value(allow));
+    }
+    Answer {
+        status,
+        headers,
+        body: problem(status, error, request_id).into(),
+    }
+}
+
+fn allow_value(allow: &[Method]) -> HeaderValue {
+    let list: Vec<&str> = allow.iter().map(Method::as_str).collect();
+    HeaderValue::from_str(&list.join(", ")).expect("invariant: methods are header tokens")
+}
+
+/// The JSON of a problem document. Details are fixed texts without characters
+/// that JSON would need to escape; the id is checked where it is made.
+fn problem(status: StatusCode, error: &Error, request_id: &RequestId) -> String {
+    let mut json = String::with_capacity(160);
+    let title = status.canonical_reason().unwrap_or("Error");
+    write!(
+        json,
+        r#"{{"type":"about:blank","title":"{title}","status":{},"detail":"{error}","request_id":"{}"}}"#,
+        status.as_u16(),
+        request_id.as_str(),
+    )
+    .expect("invariant: writing to a String cannot fail");
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_a_problem_document_with_its_status_and_id() {
+        let id = RequestId(HeaderValue::from_static("abc"));
+        let cases = [
+            (Error::BadRequest("the Host header is missing"), 400),
+            (Error::ClientGone, 400),
+            (Error::NoRoute, 404),
+            (Error::MethodNotAllowed(vec![Method::GET]), 405),
+            (Error::BodyTooLarge, 413),
+            (Error::NotImplemented, 501),
+            (Error::Connect, 502),
+            (Error::Upstream, 502),
+            (Error::NoService, 503),
+            (Error::NoInstance, 503),
+            (Error::Plugin, 503),
+            (Error::Timeout, 504),
+        ];
+        for (error, status) in cases {
+            let answer = answer(&error, &id);
+            assert_eq!(answer.status.as_u16(), status, "{error}");
+            assert_eq!(
+                answer.headers[header::CONTENT_TYPE],
+                "application/problem+json"
+            );
+            let json: serde_json::Value =
+                serde_json::from_slice(&answer.body).expect("a problem document is JSON");
+            assert_eq!(json["status"], status);
+            assert_eq!(json["request_id"], "abc");
+            assert_eq!(json["detail"], error.to_string());
+        }
+    }
+
+    #[test]
+    fn method_not_allowed_names_the_methods() {
+        let id = RequestId(HeaderValue::from_static("abc"));
+        let error = Error::MethodNotAllowed(vec![Method::GET, Method::POST]);
+        assert_eq!(answer(&error, &id).headers[header::ALLOW], "GET, POST");
+    }
+}

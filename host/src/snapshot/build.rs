@@ -1,0 +1,230 @@
+//! Builds a snapshot: away from the workers, and all or nothing.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{self, Config, Diagnostic, Diagnostics},
+    discovery::Registry,
+    exchange::{RouteIndex, ServiceIndex},
+    observe::Metrics,
+    pipeline::{Pipeline, Step},
+    plugin::{HostServices, Names, Plugin},
+    router::Router,
+};
+
+use super::{
+    Library, Route, Seat, Snapshot,
+    filters::{Filters, Role},
+    seat::{Ready, ReadyService},
+};
+
+/// What snapshots are built with; lives as long as the process.
+pub struct Builder {
+    /// What plugins are lent.
+    pub host: Arc<HostServices>,
+    /// Services and their instances.
+    pub registry: Arc<Registry>,
+    /// Where routes and filters count.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A snapshot whose plugins are loaded and configured, but whose services are
+/// not applied yet.
+pub struct Draft {
+    config: Arc<Config>,
+    router: Router,
+    routes: Vec<Route>,
+    filters: Vec<Ready>,
+    balancers: Vec<Option<Ready>>,
+    plugins: Vec<Arc<Plugin>>,
+}
+
+impl Builder {
+    /// Loads nothing and changes nothing: configures every plugin that the
+    /// configuration names, and says all that is wrong. What `check` does.
+    pub fn draft(&self, config: Arc<Config>, library: &Library) -> Result<Draft, Diagnostics> {
+        let names = Arc::new(Names::new(
+            config.routes.iter().map(|route| route.name.as_str()),
+            config.services.iter().map(|service| service.name.as_str()),
+        ));
+        let mut filters = Filters::new(&config, library, names, Arc::clone(&self.host));
+        let balancers = (config.services.iter().enumerate())
+            .map(|(index, service)| {
+                let step = service.balancer.as_ref()?;
+                let key = format!("services.{}.balancer", config.services[index].name);
+                filters.ready(&key, step, Role::Balancer)
+            })
+            .collect();
+        let routes = (config.routes.iter())
+            .map(|route| self.route(&config, route, &mut filters))
+            .collect();
+        let router = router(&config, &mut filters.mistakes);
+        let Filters {
+            mistakes, ready, ..
+        } = filters;
+        let Some(router) = router.filter(|_| mistakes.is_empty()) else {
+            return Err(mistakes);
+        };
+        Ok(Draft {
+            plugins: plugins_used(&config, library),
+            config,
+            router,
+            routes,
+            filters: ready,
+            balancers,
+        })
+    }
+
+    /// Makes the instances of every worker, then applies the services.
+    pub fn finish(
+        &self,
+        draft: Draft,
+        workers: usize,
+        generation: u64,
+    ) -> Result<Snapshot, Diagnostics> {
+        let mut made = Vec::with_capacity(workers);
+        for _ in 1..workers {
+            made.push(draft.more_instances()?);
+        }
+        self.apply(&draft.config)?;
+        made.push((draft.filters, draft.balancers));
+        let seats = made
+            .into_iter()
+            .map(|(filters, balancers)| self.seat(&draft.config, filters, balancers))
+            .collect::<Result<_, _>>()?;
+        Ok(Snapshot {
+            generation,
+            plugins: draft.plugins,
+            router: draft.router,
+            routes: draft.routes.into_boxed_slice(),
+            seats,
+            config: draft.config,
+        })
+    }
+
+    fn apply(&self, config: &Config) -> Result<(), Diagnostics> {
+        self.registry.apply(&config.services).map_err(|errors| {
+            let mut mistakes = Diagnostics::new(&config.file);
+            for error in errors {
+                let key = format!("services.{}.instances", error.service);
+                let message = format!("{}: {}", error.address, error.message);
+                let hint = "use ip:port, or a name that resolves on this machine";
+                mistakes.push(Diagnostic::new(error.at, key, message).hint(hint));
+            }
+            mistakes
+        })
+    }
+
+    fn seat(
+        &self,
+        config: &Config,
+        filters: Vec<Ready>,
+        balancers: Vec<Option<Ready>>,
+    ) -> Result<Seat, Diagnostics> {
+        let mut services = Vec::with_capacity(balancers.len());
+        for (service, balancer) in config.services.iter().zip(balancers) {
+            let known = self.registry.service(&service.name).ok_or_else(|| {
+                whole(config, format!("the service {} is gone", service.name))
+            })?;
+            services.push(ReadyService {
+                service: known,
+                balancer,
+            });
+        }
+        Ok(Seat::new(filters, services))
+    }
+
+    fn route(&self, config: &Config, route: &config::Route, filters: &mut Filters<'_>) -> Route {
+        let steps: Box<[Step]> = (route.pipeline.iter().enumerate())
+            .filter_map(|(position, step)| self.step(route, position, step, filters))
+            .collect();
+        let pipeline = Pipeline { steps };
+        let service = route.service.as_ref().and_then(|name| {
+            let index = config.services.iter().position(|s| s.name == *name)?;
+            Some(ServiceIndex(u32::try_from(index).ok()?))
+        });
+        Route {
+            service,
+            timeout: route.timeout,
+            keeps_request_head: route.retries.attempts.get() > 1 || pipeline.looks_back(),
+            keeps_response_head: pipeline.steps.iter().any(|step| step.hooks.completion),
+            retries: route.retries.clone(),
+            metrics: self.metrics.route(&route.name),
+            pipeline,
+        }
+    }
+
+    fn step(
+        &self,
+        route: &config::Route,
+        position: usize,
+        step: &config::Step,
+        filters: &mut Filters<'_>,
+    ) -> Option<Step> {
+        let key = format!("routes.{}.pipeline[{position}]", route.name);
+        let slot = filters.filter(&key, step)?;
+        Some(Step {
+            slot,
+            hooks: filters.ready[slot.0].configured.plugin().hooks(),
+            on_error: step.on_error,
+            isolation: step.isolation,
+            metrics: self.metrics.filter(&route.name, &step.plugin, position),
+        })
+    }
+}
+
+impl Draft {
+    /// The plugins that the configuration uses.
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
+    /// One more instance of everything, for one more worker.
+    fn more_instances(&self) -> Result<(Vec<Ready>, Vec<Option<Ready>>), Diagnostics> {
+        let again = |ready: &Ready| {
+            Ready::new(&ready.configured).map_err(|error| whole(&self.config, error.to_string()))
+        };
+        let filters = self.filters.iter().map(again).collect::<Result<_, _>>()?;
+        let balancers = self
+            .balancers
+            .iter()
+            .map(|balancer| balancer.as_ref().map(again).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok((filters, balancers))
+    }
+}
+
+/// A mistake that has no place of its own in the file.
+fn whole(config: &Config, message: String) -> Diagnostics {
+    let mut mistakes = Diagnostics::new(&config.file);
+    mistakes.push(Diagnostic::new(config::Position::START, "", message));
+    mistakes
+}
+
+fn router(config: &Config, mistakes: &mut Diagnostics) -> Option<Router> {
+    let routes = (0..).map(RouteIndex).zip(config.routes.iter().map(|route| &route.matches));
+    match Router::build(routes) {
+        Ok(router) => Some(router),
+        Err(conflicts) => {
+            for conflict in conflicts {
+                let route = &config.routes[conflict.second.0 as usize];
+                let key = format!("routes.{}.match", route.name);
+                mistakes.push(Diagnostic::new(route.at, key, conflict.to_string()));
+            }
+            None
+        }
+    }
+}
+
+fn plugins_used(config: &Config, library: &Library) -> Vec<Arc<Plugin>> {
+    let used = |name: &str| {
+        let filters = config.routes.iter().flat_map(|route| &route.pipeline);
+        let balancers = config.services.iter().filter_map(|s| s.balancer.as_ref());
+        filters.chain(balancers).any(|step| step.plugin == name)
+    };
+    library
+        .iter()
+        .filter(|(name, _)| used(name))
+        .filter_map(|(_, loaded)| loaded.as_ref().ok().cloned())
+        .collect()
+}

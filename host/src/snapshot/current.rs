@@ -1,0 +1,45 @@
+//! The snapshot that new requests use, and its replacement.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use arc_swap::ArcSwap;
+
+use super::Snapshot;
+
+/// The snapshot that new requests use.
+pub struct Current {
+    snapshot: ArcSwap<Snapshot>,
+    /// The generation of `snapshot`, on its own so that asking whether
+    /// anything changed is one load of a line that nobody writes.
+    generation: AtomicU64,
+}
+
+impl Current {
+    /// Starts with a snapshot.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            generation: AtomicU64::new(snapshot.generation),
+            snapshot: ArcSwap::from_pointee(snapshot),
+        }
+    }
+
+    /// The generation of the current snapshot.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The current snapshot.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Makes a snapshot current. Requests in flight keep the one they have.
+    pub fn swap(&self, snapshot: Snapshot) {
+        let generation = snapshot.generation;
+        self.snapshot.store(Arc::new(snapshot));
+        self.generation.store(generation, Ordering::Release);
+    }
+}

@@ -1,0 +1,176 @@
+//! Turns the steps of a configuration into configured plugins, and says of
+//! each mistake where it stands.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    config::{Config, Diagnostic, Diagnostics, Isolation, Position, Step},
+    pipeline::SlotIndex,
+    plugin::{self, Configured, ConfiguredOptions, HostServices, Names, Plugin},
+};
+
+use super::{Library, seat::Ready};
+
+/// What a step's plugin is used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Filter,
+    Balancer,
+}
+
+/// Configures plugins and collects what is wrong with them.
+pub(super) struct Filters<'a> {
+    pub(super) config: &'a Config,
+    pub(super) library: &'a Library,
+    pub(super) names: Arc<Names>,
+    pub(super) services: Arc<HostServices>,
+    pub(super) mistakes: Diagnostics,
+    /// Steps of equal plugin and configuration share one slot.
+    slots: HashMap<Key, Option<SlotIndex>>,
+    /// The filters in use, by slot, each with one instance made already.
+    pub(super) ready: Vec<Ready>,
+}
+
+/// What makes two steps interchangeable.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    plugin: String,
+    config: String,
+    isolation: Isolation,
+    grants: Option<Vec<String>>,
+}
+
+impl<'a> Filters<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        library: &'a Library,
+        names: Arc<Names>,
+        services: Arc<HostServices>,
+    ) -> Self {
+        Self {
+            config,
+            library,
+            names,
+            services,
+            mistakes: Diagnostics::new(&config.file),
+            slots: HashMap::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// The slot of a filter; none if there is something wrong with it.
+    pub(super) fn filter(&mut self, key: &str, step: &Step) -> Option<SlotIndex> {
+        let same = Key {
+            plugin: step.plugin.clone(),
+            config: step.config.json.to_string(),
+            isolation: step.isolation,
+            grants: step.grants.clone(),
+        };
+        if let Some(Some(known)) = self.slots.get(&same) {
+            return Some(*known);
+        }
+        let slot = self.ready(key, step, Role::Filter).map(|ready| {
+            self.ready.push(ready);
+            SlotIndex(self.ready.len() - 1)
+        });
+        self.slots.insert(same, slot);
+        slot
+    }
+
+    /// A configured plugin with its first instance. A balancer knows the
+    /// instances of one service, so it never shares a slot.
+    pub(super) fn ready(&mut self, key: &str, step: &Step, role: Role) -> Option<Ready> {
+        let plugin = self.plugin(key, step, role)?;
+        if !self.check_schema(key, step, &plugin) {
+            return None;
+        }
+        let options = ConfiguredOptions {
+            config: step.config.json.to_string(),
+            limits: self.config.plugins.limits.clone(),
+            grants: step.grants.clone(),
+            names: Arc::clone(&self.names),
+            services: Arc::clone(&self.services),
+        };
+        let made = Configured::new(plugin, options)
+            .map_err(|error| error.to_string())
+            .and_then(|configured| {
+                Ready::new(&Arc::new(configured)).map_err(|error| error.to_string())
+            });
+        match made {
+            Ok(ready) => Some(ready),
+            Err(message) => {
+                let at = step.config.positions.get("").copied().unwrap_or(step.at);
+                self.mistake(at, format!("{key}.config"), message, None);
+                None
+            }
+        }
+    }
+
+    fn plugin(&mut self, key: &str, step: &Step, role: Role) -> Option<Arc<Plugin>> {
+        let plugin = match self.library.plugin(&step.plugin) {
+            Ok(plugin) => plugin,
+            Err((message, hint)) => {
+                self.mistake(step.at, format!("{key}.plugin"), message, hint);
+                return None;
+            }
+        };
+        let hooks = plugin.hooks();
+        let (fits, message) = match role {
+            Role::Filter => (
+                hooks.request || hooks.response || hooks.completion,
+                "is no filter: it exports no request, response or completion hook",
+            ),
+            Role::Balancer => (
+                hooks.balancer,
+                "is no balancer: it does not export the balancer interface",
+            ),
+        };
+        if !fits {
+            let hint = self.library.with_role(role);
+            self.mistake(
+                step.at,
+                format!("{key}.plugin"),
+                format!("the plugin `{}` {message}", step.plugin),
+                Some(hint),
+            );
+            return None;
+        }
+        Some(plugin)
+    }
+
+    /// Holds the configuration against the plugin's own schema. Each mistake
+    /// is shown where it stands in the file.
+    fn check_schema(&mut self, key: &str, step: &Step, plugin: &Plugin) -> bool {
+        let Some(schema) = &plugin.description().config_schema else {
+            return true;
+        };
+        let violations = plugin::schema::check(schema, &step.config.json);
+        for violation in &violations {
+            let at = position(step, &violation.pointer);
+            let key = format!("{key}.config{}", violation.pointer.replace('/', "."));
+            self.mistake(at, key, violation.message.clone(), violation.hint.clone());
+        }
+        violations.is_empty()
+    }
+
+    fn mistake(&mut self, at: Position, key: String, message: String, hint: Option<String>) {
+        let mut mistake = Diagnostic::new(at, key, message);
+        mistake.hint = hint;
+        self.mistakes.push(mistake);
+    }
+}
+
+/// The position of a part of a step's configuration: the part's own, or that
+/// of the nearest part around it.
+fn position(step: &Step, pointer: &str) -> Position {
+    let mut pointer = pointer;
+    loop {
+        if let Some(at) = step.config.positions.get(pointer) {
+            return *at;
+        }
+        match pointer.rfind('/') {
+            Some(end) => pointer = &pointer[..end],
+            None => return step.at,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One configuration plus one generation of plugins, in the immutable form
+//! that requests use, and the swap that makes one current.
+//!
+//! Built off the workers by `gateway` (`Builder`); read by `proxy` through a
+//! worker's `Local`. Everything that changes while traffic flows (counters,
+//! health, connections) lives elsewhere and is only referred to.
+
+mod build;
+mod current;
+mod filters;
+mod library;
+mod seat;
+
+use std::{sync::Arc, time::Duration};
+
+pub use build::{Builder, Draft};
+pub use current::Current;
+pub use library::Library;
+pub use seat::Seat;
+
+use crate::{
+    config::{Config, Retries},
+    exchange::{RouteIndex, ServiceIndex},
+    observe::RouteMetrics,
+    pipeline::Pipeline,
+    plugin::Plugin,
+    router::Router,
+};
+
+/// One configuration plus one generation of plugins.
+pub struct Snapshot {
+    /// Counts up with every swap.
+    pub generation: u64,
+    /// The configuration it was built from.
+    pub config: Arc<Config>,
+    /// The plugins that it uses.
+    pub plugins: Vec<Arc<Plugin>>,
+    /// Finds the route of a request.
+    pub router: Router,
+    routes: Box<[Route]>,
+    seats: Box<[Seat]>,
+}
+
+/// A route in its runtime form.
+pub struct Route {
+    /// The filters.
+    pub pipeline: Pipeline,
+    /// Where requests go unless a filter says otherwise.
+    pub service: Option<ServiceIndex>,
+    /// The longest a request may take up to the response's head.
+    pub timeout: Duration,
+    /// Whether and how a request is repeated.
+    pub retries: Retries,
+    /// The request's head is needed after it was sent: for a retry, or by a
+    /// filter on the way back.
+    pub keeps_request_head: bool,
+    /// The response's head is needed after it was sent, by a completion hook.
+    pub keeps_response_head: bool,
+    /// Requests, durations, in flight.
+    pub metrics: RouteMetrics,
+}
+
+impl Snapshot {
+    /// A route by the index that this snapshot's router gave.
+    pub fn route(&self, index: RouteIndex) -> &Route {
+        &self.routes[index.0 as usize]
+    }
+
+    /// All routes, in the order of the configuration.
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
+        self.routes.iter()
+    }
+
+    /// What one worker takes of this snapshot, once.
+    pub fn seat(&self, worker: usize) -> &Seat {
+        &self.seats[worker]
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a response's length is beyond doubt.
+//!
+//! hyper resolves what RFC 9112 §6.3 lets a recipient resolve. A gateway
+//! passes responses on to others who may resolve it otherwise, so what is
+//! ambiguous is refused here, and the connection with it.
+
+use http::{HeaderMap, Response, StatusCode, header};
+
+/// How a response's framing is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("more than one content-length")]
+    Lengths,
+    #[error("content-length beside transfer-encoding")]
+    LengthAndEncoding,
+    #[error("a transfer-encoding other than chunked")]
+    Encoding,
+    #[error("a change of protocol that was not asked for")]
+    Upgrade,
+}
+
+/// Refuses what is ambiguous, and 101, since the gateway never asks for it.
+pub(super) fn check<T>(response: &Response<T>) -> Result<(), Fault> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Fault::Upgrade);
+    }
+    lengths(response.headers())?;
+    encodings(response.headers())
+}
+
+fn lengths(headers: &HeaderMap) -> Result<(), Fault> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if value.as_bytes().iter().all(u8::is_ascii_digit) => Ok(()),
+        (None, _) => Ok(()),
+        _ => Err(Fault::Lengths),
+    }
+}
+
+fn encodings(headers: &HeaderMap) -> Result<(), Fault> {
+    let mut values = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if headers.contains_key(header::CONTENT_LENGTH) => {
+            Err(Fault::LengthAndEncoding)
+        }
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Fault::Encoding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    type Fields = &'static [(HeaderName, &'static str)];
+
+    const LENGTH: HeaderName = header::CONTENT_LENGTH;
+    const ENCODING: HeaderName = header::TRANSFER_ENCODING;
+
+    #[test]
+    fn refuses_what_is_ambiguous() {
+        let cases: &[(Fields, Result<(), Fault>)] = &[
+            (&[], Ok(())),
+            (&[(LENGTH, "5")], Ok(())),
+            (&[(ENCODING, "Chunked")], Ok(())),
+            (&[(LENGTH, "5"), (LENGTH, "5")], Err(Fault::Lengths)),
+            (&[(LENGTH, "5, 5")], Err(Fault::Lengths)),
+            (&[(LENGTH, "+5")], Err(Fault::Lengths)),
+            (
+                &[(LENGTH, "5"), (ENCODING, "chunked")],
+                Err(Fault::LengthAndEncoding),
+            ),
+            (&[(ENCODING, "gzip, chunked")], Err(Fault::Encoding)),
+            (
+                &[(ENCODING, "chunked"), (ENCODING, "chunked")],
+                Err(Fault::Encoding),
+            ),
+            (&[(ENCODING, "identity")], Err(Fault::Encoding)),
+        ];
+        for (fields, expected) in cases {
+            let mut response = Response::new(());
+            for (name, value) in *fields {
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().append(name, value);
+            }
+            assert_eq!(check(&response), *expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_another_protocol() {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        assert_eq!(check(&response), Err(Fault::Upgrade));
+    }
+}

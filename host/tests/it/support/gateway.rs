@@ -1,0 +1,192 @@
+//! The gateway as a process, in a directory of its own.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::{Client, Reply, eventually, get};
+
+/// A running gateway; dropping it ends it.
+pub(crate) struct Gateway {
+    child: Child,
+    directory: TempDir,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+/// What every test's configuration begins with.
+const HEAD: &str = "workers: 2\nlisteners: [{ address: \"127.0.0.1:0\" }]\nadmin: { address: \"127.0.0.1:0\" }\n";
+
+impl Gateway {
+    /// Starts a gateway with these plugins and this configuration, to which
+    /// workers, listeners and admin are added.
+    #[track_caller]
+    pub(crate) fn start(plugins: &[&str], config: &str) -> Self {
+        Self::start_with(plugins, config, &[])
+    }
+
+    /// The same, with environment variables.
+    #[track_caller]
+    pub(crate) fn start_with(
+        plugins: &[&str],
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let directory = lay_out(plugins, config);
+        let log = File::create(directory.path().join("log")).expect("a log file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .arg("run")
+            .arg("--config")
+            .arg(directory.path().join("portcullis.yaml"))
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the gateway's binary starts");
+        let (mut address, mut admin) = (None, None);
+        eventually("the gateway listens", || {
+            let log = read_log(directory.path());
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("the gateway ended with {status}:\n{log}");
+            }
+            address = address_after(&log, "listening on http://");
+            admin = address_after(&log, "admin on http://");
+            address.is_some() && admin.is_some()
+        });
+        Self {
+            child,
+            directory,
+            address: address.expect("set above"),
+            admin: admin.expect("set above"),
+        }
+    }
+
+    /// A client of the traffic listener.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// One `GET` on a connection of its own.
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        get(self.address, path)
+    }
+
+    /// One `GET` of the admin listener.
+    #[track_caller]
+    pub(crate) fn admin(&self, path: &str) -> Reply {
+        get(self.admin, path)
+    }
+
+    /// The value of one series of `/metrics`, given as it is written there.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.admin("/metrics").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(series))?;
+        line.trim().parse().ok()
+    }
+
+    /// Replaces the configuration as an editor does: a new file, renamed.
+    pub(crate) fn write_config(&self, config: &str) {
+        let new = self.directory.path().join("portcullis.yaml.new");
+        fs::write(&new, format!("{HEAD}{config}")).expect("a file is written");
+        fs::rename(new, self.directory.path().join("portcullis.yaml")).expect("a file is renamed");
+    }
+
+    /// The plugin directory.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.directory.path().join("plugins")
+    }
+
+    /// All that was logged.
+    pub(crate) fn log(&self) -> String {
+        read_log(self.directory.path())
+    }
+
+    /// The number of the configuration and plugins that serve.
+    pub(crate) fn generation(&self) -> u64 {
+        self.admin("/api/v1/config").json()["generation"]
+            .as_u64()
+            .expect("a number")
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to drain, as a service manager does.
+    pub(crate) fn terminate(&self) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Its exit code, if it has ended.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("a child")?.code()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the gateway's log\n{}", self.log());
+        }
+    }
+}
+
+/// Runs `portcullis check` on a configuration, whole as given.
+pub(crate) fn check(plugins: &[&str], config: &str, environment: &[(&str, &str)]) -> Output {
+    let directory = lay_out(plugins, "");
+    let file = directory.path().join("portcullis.yaml");
+    fs::write(&file, config).expect("a file is written");
+    Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .arg("check")
+        .arg("--config")
+        .arg(file)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the gateway's binary starts")
+}
+
+fn lay_out(plugins: &[&str], config: &str) -> TempDir {
+    let directory = TempDir::new().expect("a temporary directory");
+    let into = directory.path().join("plugins");
+    fs::create_dir(&into).expect("a directory");
+    for plugin in plugins {
+        copy_plugin(plugin, &into.join(format!("{plugin}.wasm")));
+    }
+    let file = directory.path().join("portcullis.yaml");
+    fs::write(file, format!("{HEAD}{config}")).expect("a file is written");
+    directory
+}
+
+/// Copies a standard plugin in one step.
+#[track_caller]
+pub(crate) fn copy_plugin(plugin: &str, to: &Path) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins");
+    let from = target.join(format!("{plugin}.wasm"));
+    let new = to.with_extension("new");
+    fs::copy(&from, &new).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask plugins` first", from.display())
+    });
+    fs::rename(new, to).expect("a file is renamed");
+}
+
+fn read_log(directory: &Path) -> String {
+    fs::read_to_string(directory.join("log")).unwrap_or_default()
+}
+
+fn address_after(log: &str, mark: &str) -> Option<SocketAddr> {
+    let rest = log.split(mark).nth(1)?;
+    let end = rest.find(|c: char| c.is_whitespace() || c == '\u{1b}');
+    rest[..end?].parse().ok()
+}

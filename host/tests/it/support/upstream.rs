@@ -1,0 +1,171 @@
+//! A real upstream that can be told how to behave.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// An HTTP/1.1 server on a free port. It answers with JSON of what it was
+/// asked: `instance`, `method`, `path`, `headers`, `body`. Dropping it closes
+/// its socket and all its connections.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    behaviour: Arc<Behaviour>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Behaviour {
+    name: String,
+    hits: AtomicUsize,
+    status: AtomicU16,
+    delay_ms: AtomicU64,
+    unhealthy: AtomicBool,
+}
+
+impl Upstream {
+    /// Starts one on a free port.
+    pub(crate) fn start(name: &str) -> Self {
+        Self::start_on(name, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Starts one on an address, for one that comes back.
+    pub(crate) fn start_on(name: &str, address: SocketAddr) -> Self {
+        let behaviour = Arc::new(Behaviour {
+            name: name.into(),
+            status: AtomicU16::new(200),
+            ..Behaviour::default()
+        });
+        let socket = std::net::TcpListener::bind(address).expect("an address to listen on");
+        socket.set_nonblocking(true).expect("a socket");
+        let address = socket.local_addr().expect("a bound socket");
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&behaviour);
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(socket).expect("a socket");
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept(listener, shared) => {}
+                }
+            });
+        });
+        Self {
+            address,
+            behaviour,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Requests so far, health checks left out.
+    pub(crate) fn hits(&self) -> usize {
+        self.behaviour.hits.load(Ordering::SeqCst)
+    }
+
+    /// The status of every answer from now on.
+    pub(crate) fn answer_with(&self, status: u16) {
+        self.behaviour.status.store(status, Ordering::SeqCst);
+    }
+
+    /// How long every answer takes from now on.
+    pub(crate) fn delay(&self, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).expect("a short time");
+        self.behaviour.delay_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// What `/health` answers from now on: 200 or 500.
+    pub(crate) fn healthy(&self, healthy: bool) {
+        self.behaviour.unhealthy.store(!healthy, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let behaviour = Arc::clone(&behaviour);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&behaviour), request));
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    behaviour: Arc<Behaviour>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path() == "/health" {
+        let status = match behaviour.unhealthy.load(Ordering::SeqCst) {
+            true => 500,
+            false => 200,
+        };
+        return Ok(response(status, "{}".into()));
+    }
+    behaviour.hits.fetch_add(1, Ordering::SeqCst);
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes());
+    let delay = behaviour.delay_ms.load(Ordering::SeqCst);
+    if delay > 0 {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    let headers: serde_json::Map<_, _> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), value.into())
+        })
+        .collect();
+    let json = json!({
+        "instance": behaviour.name,
+        "method": parts.method.as_str(),
+        "path": parts.uri.to_string(),
+        "headers": headers,
+        "body": body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default(),
+    });
+    Ok(response(
+        behaviour.status.load(Ordering::SeqCst),
+        json.to_string(),
+    ))
+}
+
+fn response(status: u16, body: String) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Full::new(body.into()))
+        .expect("a response")
+}

@@ -1,0 +1,116 @@
+//! Write a filter or a balancer for the Portcullis gateway in a dozen lines.
+//!
+//! A plugin is a type with functions that bear the names of hooks. What is not
+//! there is not exported and costs nothing:
+//!
+//! | function | called |
+//! |---|---|
+//! | `fn configure(config: Config) -> Result<Self>` | once per instance, first; without it, `Default` makes the instance |
+//! | `fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict>` | per request, before an instance is picked |
+//! | `fn on_response(&mut self, exchange: &mut Exchange) -> Result<Verdict>` | per response, before any of it is sent |
+//! | `fn on_completion(&mut self, exchange: &mut Exchange, outcome: &Outcome)` | at the end of every exchange |
+//! | `fn instances_changed(&mut self, instances: Vec<Instance>)` | balancers: before the first pick and on changes |
+//! | `fn pick(&mut self, exchange: &mut Exchange, attempt: u32) -> Option<u32>` | balancers: per try |
+//!
+//! ```
+//! use portcullis_sdk::prelude::*;
+//!
+//! #[config]
+//! struct Config {
+//!     /// Who is greeted.
+//!     name: String,
+//! }
+//!
+//! struct Hello {
+//!     name: String,
+//! }
+//!
+//! #[plugin(summary = "Greets every response", config = Config)]
+//! impl Hello {
+//!     fn configure(config: Config) -> Result<Self> {
+//!         Ok(Self { name: config.name })
+//!     }
+//!
+//!     fn on_response(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
+//!         exchange.set_response_header("x-hello", &self.name)?;
+//!         Ok(Verdict::Next)
+//!     }
+//! }
+//! # fn main() {
+//! use portcullis_sdk::testing::*;
+//!
+//! let gateway = Gateway::new();
+//! let mut hello: Hello = gateway.configure(json!({ "name": "you" })).unwrap();
+//! let exchange = gateway.exchange(Request::get("/"));
+//! exchange.respond_from_upstream(200, [("content-type", "text/plain")]);
+//! assert!(matches!(exchange.run_response(&mut hello), Reply::Next));
+//! assert_eq!(exchange.response_header("x-hello").as_deref(), Some("you"));
+//! # }
+//! ```
+//!
+//! Build it with `cargo build --profile plugin --target wasm32-wasip2`, crate
+//! type `cdylib`. [`mod@testing`] is a gateway for plain `cargo test`.
+//!
+//! The rest of the gateway is in modules of free functions, which are real
+//! calls of the gateway within a component and go to the fake one elsewhere:
+//! [`counters`], [`store`], [`discovery`], [`balancing`], [`crypto`], [`log`],
+//! [`metrics`], [`clock`], [`random`]. [`mod@config`] has types that many
+//! configurations need.
+//!
+//! A plugin imports what it calls and nothing else, and a step's `grants` can
+//! withhold it. What this crate itself calls is `exchange`, which is always
+//! there, and `log` where a filter's request or response hook may fail.
+
+// The macros name this crate by its name, also in its own tests.
+extern crate self as portcullis_sdk;
+
+mod answer;
+pub mod balancing;
+#[doc(hidden)]
+pub mod bindings;
+pub mod clock;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod component;
+pub mod config;
+pub mod counters;
+pub mod crypto;
+pub mod discovery;
+mod error;
+mod exchange;
+pub mod log;
+pub mod metrics;
+mod outcome;
+#[doc(hidden)]
+pub mod plugin;
+pub mod random;
+pub mod store;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
+#[cfg(target_family = "wasm")]
+use bindings::imports::portcullis::gateway as host;
+#[cfg(not(target_family = "wasm"))]
+use testing::host;
+
+pub use answer::{Answer, Verdict};
+pub use bindings::imports::portcullis::gateway::exchange::Refusal;
+pub use discovery::Instance;
+pub use error::{Error, Result};
+pub use exchange::Exchange;
+pub use outcome::{Failure, Outcome};
+#[doc(hidden)]
+pub use plugin::{Plugin, Said};
+pub use portcullis_sdk_macros::{config, plugin};
+#[doc(hidden)]
+pub use {schemars, serde, serde_json};
+
+/// What a plugin usually needs.
+pub mod prelude {
+    pub use crate::{
+        Answer, Error, Exchange, Failure, Instance, Outcome, Refusal, Result, Verdict,
+    };
+    pub use portcullis_sdk_macros::{config, plugin};
+    pub use schemars::JsonSchema;
+    pub use serde::Deserialize;
+}

@@ -1,0 +1,311 @@
+//! `exchange`: the request and response in flight.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::{
+    flight,
+    rules::{append, check_attribute, check_path, remove, set, status},
+    with,
+};
+use crate::{Answer, Refusal};
+
+/// Bytes of an answer's body.
+const LARGEST_BODY: usize = 1 << 20;
+const MOST_ATTRIBUTES: usize = 64;
+
+/// Which hook runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::testing) enum Phase {
+    #[default]
+    Request,
+    /// An instance is picked from so many.
+    Pick(usize),
+    Response,
+    Complete,
+}
+
+/// The response's head.
+#[derive(Debug, Clone)]
+pub(in crate::testing) struct Response {
+    pub(in crate::testing) status: StatusCode,
+    pub(in crate::testing) headers: HeaderMap,
+}
+
+/// The exchange in flight.
+#[derive(Debug, Clone)]
+pub(in crate::testing) struct Flight {
+    pub(in crate::testing) phase: Phase,
+    pub(in crate::testing) method: Method,
+    pub(in crate::testing) path: String,
+    pub(in crate::testing) query: Option<String>,
+    pub(in crate::testing) host: String,
+    pub(in crate::testing) scheme: String,
+    pub(in crate::testing) parameters: BTreeMap<String, String>,
+    pub(in crate::testing) headers: HeaderMap,
+    pub(in crate::testing) client: String,
+    pub(in crate::testing) request_id: String,
+    pub(in crate::testing) route: String,
+    pub(in crate::testing) service: Option<String>,
+    pub(in crate::testing) instance: Option<String>,
+    pub(in crate::testing) tried: BTreeSet<u32>,
+    pub(in crate::testing) attributes: BTreeMap<String, String>,
+    pub(in crate::testing) response: Option<Response>,
+    pub(in crate::testing) answer: Option<Answer>,
+}
+
+impl Default for Flight {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Request,
+            method: Method::GET,
+            path: "/".to_owned(),
+            query: None,
+            host: "localhost".to_owned(),
+            scheme: "http".to_owned(),
+            parameters: BTreeMap::new(),
+            headers: HeaderMap::new(),
+            client: "127.0.0.1".to_owned(),
+            request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+            route: "route".to_owned(),
+            service: None,
+            instance: None,
+            tried: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+            response: None,
+            answer: None,
+        }
+    }
+}
+
+impl Flight {
+    /// The request's fields, while they can still be changed.
+    fn request(&mut self) -> Result<&mut HeaderMap, Refusal> {
+        match self.phase {
+            Phase::Request => Ok(&mut self.headers),
+            _ => Err(Refusal::WrongPhase),
+        }
+    }
+
+    /// The response, while it can be changed.
+    fn response(&mut self) -> Result<&mut Response, Refusal> {
+        match (self.phase, &mut self.response) {
+            (Phase::Response, Some(response)) => Ok(response),
+            _ => Err(Refusal::WrongPhase),
+        }
+    }
+
+    /// The response's fields, where there are any to read.
+    fn response_fields(&self) -> Option<&HeaderMap> {
+        self.response.as_ref().map(|response| &response.headers)
+    }
+}
+
+pub(crate) fn method() -> String {
+    flight(|flight| flight.method.to_string())
+}
+
+pub(crate) fn path() -> String {
+    flight(|flight| flight.path.clone())
+}
+
+pub(crate) fn query() -> Option<String> {
+    flight(|flight| flight.query.clone())
+}
+
+pub(crate) fn host() -> String {
+    flight(|flight| flight.host.clone())
+}
+
+pub(crate) fn scheme() -> String {
+    flight(|flight| flight.scheme.clone())
+}
+
+pub(crate) fn path_parameter(name: &str) -> Option<String> {
+    flight(|flight| flight.parameters.get(name).cloned())
+}
+
+pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
+    flight(|flight| first(&flight.headers, name))
+}
+
+pub(crate) fn request_headers(names: &[&str]) -> Vec<Option<Vec<u8>>> {
+    flight(|flight| {
+        names
+            .iter()
+            .map(|name| first(&flight.headers, name))
+            .collect()
+    })
+}
+
+pub(crate) fn request_header_values(name: &str) -> Vec<Vec<u8>> {
+    flight(|flight| values(&flight.headers, name))
+}
+
+pub(crate) fn all_request_headers() -> Vec<(String, Vec<u8>)> {
+    flight(|flight| fields(&flight.headers))
+}
+
+pub(crate) fn set_request_header(name: &str, value: &[u8]) -> Result<(), Refusal> {
+    flight(|flight| set(flight.request()?, name, value))
+}
+
+pub(crate) fn append_request_header(name: &str, value: &[u8]) -> Result<(), Refusal> {
+    flight(|flight| append(flight.request()?, name, value))
+}
+
+pub(crate) fn remove_request_header(name: &str) -> bool {
+    flight(|flight| flight.request().is_ok_and(|headers| remove(headers, name)))
+}
+
+pub(crate) fn set_path(path: &str) -> Result<(), Refusal> {
+    flight(|flight| {
+        flight.request()?;
+        check_path(path)?;
+        match path.split_once('?') {
+            Some((path, query)) => {
+                flight.path = path.to_owned();
+                flight.query = Some(query.to_owned());
+            }
+            None => flight.path = path.to_owned(),
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn response_status() -> Option<u16> {
+    flight(|flight| {
+        flight
+            .response
+            .as_ref()
+            .map(|response| response.status.as_u16())
+    })
+}
+
+pub(crate) fn set_response_status(code: u16) -> Result<(), Refusal> {
+    flight(|flight| {
+        flight.response()?.status = status(code)?;
+        Ok(())
+    })
+}
+
+pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
+    flight(|flight| first(flight.response_fields()?, name))
+}
+
+pub(crate) fn response_header_values(name: &str) -> Vec<Vec<u8>> {
+    flight(|flight| {
+        flight
+            .response_fields()
+            .map(|all| values(all, name))
+            .unwrap_or_default()
+    })
+}
+
+pub(crate) fn all_response_headers() -> Vec<(String, Vec<u8>)> {
+    flight(|flight| flight.response_fields().map(fields).unwrap_or_default())
+}
+
+pub(crate) fn set_response_header(name: &str, value: &[u8]) -> Result<(), Refusal> {
+    flight(|flight| set(&mut flight.response()?.headers, name, value))
+}
+
+pub(crate) fn append_response_header(name: &str, value: &[u8]) -> Result<(), Refusal> {
+    flight(|flight| append(&mut flight.response()?.headers, name, value))
+}
+
+pub(crate) fn remove_response_header(name: &str) -> bool {
+    flight(|flight| {
+        flight
+            .response()
+            .is_ok_and(|response| remove(&mut response.headers, name))
+    })
+}
+
+pub(crate) fn respond(code: u16, fields: &[(&str, &[u8])], body: &[u8]) -> Result<(), Refusal> {
+    flight(|flight| {
+        if !matches!(flight.phase, Phase::Request | Phase::Response) {
+            return Err(Refusal::WrongPhase);
+        }
+        status(code)?;
+        if body.len() > LARGEST_BODY {
+            return Err(Refusal::TooLarge);
+        }
+        let mut headers = HeaderMap::new();
+        let mut answer = Answer::new(code).body(body);
+        for &(name, value) in fields {
+            append(&mut headers, name, value)?;
+            answer = answer.header(name.to_owned(), value);
+        }
+        flight.answer = Some(answer);
+        Ok(())
+    })
+}
+
+pub(crate) fn route() -> String {
+    flight(|flight| flight.route.clone())
+}
+
+pub(crate) fn service() -> Option<String> {
+    flight(|flight| flight.service.clone())
+}
+
+pub(crate) fn set_service(name: &str) -> Result<(), Refusal> {
+    let known = with(|state| state.services.is_empty() || state.services.contains_key(name));
+    flight(|flight| match flight.phase {
+        Phase::Request if known => {
+            flight.service = Some(name.to_owned());
+            Ok(())
+        }
+        Phase::Request => Err(Refusal::UnknownService),
+        _ => Err(Refusal::WrongPhase),
+    })
+}
+
+pub(crate) fn instance() -> Option<String> {
+    flight(|flight| flight.instance.clone())
+}
+
+pub(crate) fn client_address() -> String {
+    flight(|flight| flight.client.clone())
+}
+
+pub(crate) fn request_id() -> String {
+    flight(|flight| flight.request_id.clone())
+}
+
+pub(crate) fn attribute(name: &str) -> Option<String> {
+    flight(|flight| flight.attributes.get(name).cloned())
+}
+
+pub(crate) fn set_attribute(name: &str, value: &str) -> Result<(), Refusal> {
+    check_attribute(name, value)?;
+    flight(|flight| {
+        let full = flight.attributes.len() >= MOST_ATTRIBUTES;
+        if full && !flight.attributes.contains_key(name) {
+            return Err(Refusal::TooLarge);
+        }
+        flight.attributes.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    })
+}
+
+fn first(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
+    headers.get(name).map(|value| value.as_bytes().to_vec())
+}
+
+fn values(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
+    headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.as_bytes().to_vec())
+        .collect()
+}
+
+fn fields(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let field = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), value.as_bytes().to_vec())
+    };
+    headers.iter().map(field).collect()
+}
