@@ -139,6 +139,8 @@ impl Reloader {
                 );
                 self.status.reloaded(None);
                 self.builder.metrics.reloaded(true, snapshot.generation);
+                let in_use = |name: &str| snapshot.plugins.iter().any(|p| p.name() == name);
+                self.builder.metrics.plugins().retain(in_use);
                 Outcome::Changed(Box::new(snapshot))
             }
             Err(mistakes) => {

@@ -141,3 +141,153 @@ fn families(plugins: &BTreeMap<&str, &Series>) -> BTreeMap<String, Family> {
     }
     families
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::{
+        Metrics,
+        text::{read, value},
+    };
+
+    #[test]
+    fn a_plugins_metrics_are_found_in_whatever_order_their_labels_come() {
+        let metrics = Metrics::new();
+        let plugins = metrics.plugins();
+        plugins.add("p", "seen_total", &[("b", "2"), ("a", "1")], 3);
+        plugins.add("p", "seen_total", &[("a", "1"), ("b", "2")], 4);
+        plugins.set("p", "state", &[], 1.5);
+        plugins.set("p", "state", &[], -2.5);
+        plugins.set("p", "huge", &[], f64::INFINITY);
+        plugins.add("q", "state", &[], 1);
+        plugins.trapped("q");
+        let text = metrics.render();
+        let samples = read(&text);
+        for (name, labels, expected) in [
+            (
+                "seen_total",
+                &[("plugin", "p"), ("a", "1"), ("b", "2")][..],
+                7.0,
+            ),
+            ("state", &[("plugin", "p")], -2.5),
+            ("huge", &[("plugin", "p")], f64::INFINITY),
+            ("state", &[("plugin", "q")], 1.0),
+            ("traps_total", &[("plugin", "q")], 1.0),
+            ("metrics_dropped_total", &[("plugin", "p")], 0.0),
+        ] {
+            let name = format!("portcullis_plugin_{name}");
+            assert_eq!(
+                value(&samples, &name, labels),
+                Some(expected),
+                "{name} {labels:?}"
+            );
+        }
+        assert!(text.contains("# TYPE portcullis_plugin_seen_total counter\n"));
+        assert!(text.contains("# TYPE portcullis_plugin_huge gauge\n"));
+        assert!(
+            text.contains("# TYPE portcullis_plugin_state untyped\n"),
+            "plugins do not agree"
+        );
+        plugins.retain(|plugin| plugin != "p");
+        assert!(!metrics.render().contains("\"p\""));
+    }
+
+    #[test]
+    fn hostile_labels_stay_labels() {
+        let metrics = Metrics::new();
+        let hostile = "\"} 1\nportcullis_requests_total 9\\n\\\r\u{2028}ä";
+        metrics
+            .plugins()
+            .add("p", "seen_total", &[("value", hostile)], 1);
+        let route = metrics.route(hostile);
+        route.started();
+        let samples = read(&metrics.render());
+        let of = [("plugin", "p"), ("value", hostile)];
+        assert_eq!(
+            value(&samples, "portcullis_plugin_seen_total", &of),
+            Some(1.0)
+        );
+        assert_eq!(
+            value(
+                &samples,
+                "portcullis_requests_in_flight",
+                &[("route", hostile)]
+            ),
+            Some(1.0)
+        );
+    }
+
+    #[test]
+    fn what_is_malformed_is_dropped_and_counted() {
+        let metrics = Metrics::new();
+        let plugins = metrics.plugins();
+        let long = "x".repeat(2000);
+        let many: Vec<String> = (0..17).map(|index| format!("l{index}")).collect();
+        let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
+        plugins.set("p", "gauge", &[], 1.0);
+        for (name, labels) in [
+            ("", &[][..]),
+            ("Upper", &[]),
+            ("9nine", &[]),
+            ("with-dash", &[]),
+            ("with\nnewline", &[]),
+            ("ümlaut", &[]),
+            ("traps_total", &[]),
+            ("metrics_dropped_total", &[]),
+            (&long, &[]),
+            ("good", &[("", "")]),
+            ("good", &[("Upper", "")]),
+            ("good", &[("__reserved", "")]),
+            ("good", &[("plugin", "other")]),
+            ("good", &[("twice", "1"), ("twice", "2")]),
+            ("good", &[("long", &long)]),
+            ("good", &many),
+            ("gauge", &[]),
+        ] {
+            plugins.add("p", name, labels, 1);
+        }
+        let samples = read(&metrics.render());
+        let dropped = "portcullis_plugin_metrics_dropped_total";
+        assert_eq!(value(&samples, dropped, &[("plugin", "p")]), Some(17.0));
+        let own = samples
+            .keys()
+            .filter(|(_, labels)| labels.contains(&("plugin".into(), "p".into())));
+        assert_eq!(own.count(), 3, "its gauge, its traps, what it lost");
+    }
+
+    #[test]
+    fn a_plugin_has_sixteen_names_and_a_thousand_series() {
+        let metrics = Metrics::new();
+        let plugins = metrics.plugins();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for index in 0..20 {
+                        plugins.add("names", &format!("n{index}"), &[], 1);
+                    }
+                    for index in 0..1200 {
+                        plugins.add("series", "n", &[("l", &index.to_string())], 1);
+                    }
+                });
+            }
+        });
+        let samples = read(&metrics.render());
+        let own = |plugin: &str, prefix: &str| -> Vec<f64> {
+            let of = ("plugin".to_owned(), plugin.to_owned());
+            let own = samples.iter().filter(|((name, labels), _)| {
+                name.starts_with(&format!("portcullis_plugin_{prefix}")) && labels.contains(&of)
+            });
+            own.map(|(_, value)| *value).collect()
+        };
+        assert_eq!(own("names", "n").len(), 16);
+        assert_eq!(own("names", "metrics_dropped_total"), [4.0 * 4.0]);
+        // Threads that make the same series at once may each hold room for it.
+        let kept = own("series", "n");
+        assert!((996..=1000).contains(&kept.len()), "{}", kept.len());
+        // What is not kept is counted, one by one.
+        let dropped = own("series", "metrics_dropped_total");
+        let all = kept.iter().chain(&dropped).sum::<f64>();
+        assert_eq!(all, 4.0 * 1200.0);
+    }
+}

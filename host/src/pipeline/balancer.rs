@@ -3,11 +3,14 @@
 use std::{
     cell::{Cell, RefCell},
     sync::Arc,
+    time::Instant,
 };
 
 use crate::{
-    discovery::{Instance, Watch},
+    discovery::{Instance, InstanceList, Watch},
     exchange::Exchange,
+    observe::{BalancerMetrics, Hook},
+    plugin::PluginError,
     respond::Error,
 };
 
@@ -16,20 +19,21 @@ use super::Slot;
 /// One worker's balancer of one service.
 pub struct Balancer {
     watch: RefCell<Watch>,
-    /// The plugin. None: instances are taken in turn.
-    plugin: Option<Slot>,
-    /// The version of the list that the plugin knows.
-    known: Cell<Option<u64>>,
+    /// The plugin that picks. None: instances are taken in turn.
+    plugin: Option<Picker>,
     turn: Cell<usize>,
 }
 
 impl Balancer {
     /// A balancer over a service's instances.
-    pub fn new(watch: Watch, plugin: Option<Slot>) -> Self {
+    pub fn new(watch: Watch, plugin: Option<(Slot, BalancerMetrics)>) -> Self {
         Self {
             watch: RefCell::new(watch),
-            plugin,
-            known: Cell::new(None),
+            plugin: plugin.map(|(slot, metrics)| Picker {
+                slot,
+                metrics,
+                known: Cell::new(None),
+            }),
             // Workers start at different places, so that they do not march in step.
             turn: Cell::new(fastrand::usize(..)),
         }
@@ -47,29 +51,13 @@ impl Balancer {
             return Err(Error::NoInstance);
         }
         let index = match &self.plugin {
-            None => self.in_turn(&list.instances, &exchange.tried),
-            Some(slot) => {
-                if slot.is_empty() {
-                    self.known.set(None);
-                }
-                let picked = slot.call(|instance| {
-                    if self.known.get() != Some(list.version) {
-                        instance.instances_changed(list)?;
-                        self.known.set(Some(list.version));
-                    }
-                    instance.pick(exchange, attempt)
-                });
-                match picked {
-                    Ok(index) => index.ok_or(Error::NoInstance)? as usize,
-                    Err(error) => {
-                        self.known.set(None);
-                        tracing::warn!(plugin = %error.plugin, kind = error.kind.as_str(), "{error}");
-                        return Err(Error::Plugin);
-                    }
-                }
-            }
+            None => Some(self.in_turn(&list.instances, &exchange.tried)),
+            Some(picker) => picker.pick(list, exchange, attempt)?,
         };
-        list.instances.get(index).cloned().ok_or(Error::NoInstance)
+        index
+            .and_then(|index| list.instances.get(index))
+            .cloned()
+            .ok_or(Error::NoInstance)
     }
 
     /// The next one that this request has not tried, else just the next one.
@@ -81,5 +69,53 @@ impl Balancer {
             .map(at)
             .find(|&index| !tried.contains(&instances[index].number))
             .unwrap_or_else(|| at(0))
+    }
+}
+
+/// A balancer plugin's instance.
+struct Picker {
+    slot: Slot,
+    metrics: BalancerMetrics,
+    /// The version of the list that the plugin knows.
+    known: Cell<Option<u64>>,
+}
+
+impl Picker {
+    fn pick(
+        &self,
+        list: &Arc<InstanceList>,
+        exchange: &mut Box<Exchange>,
+        attempt: u32,
+    ) -> Result<Option<usize>, Error> {
+        if self.slot.is_empty() {
+            self.known.set(None);
+        }
+        let started = Instant::now();
+        let picked = self.slot.call(|instance| {
+            if self.known.get() != Some(list.version) {
+                instance.instances_changed(list)?;
+                self.known.set(Some(list.version));
+                self.metrics.called(Hook::InstancesChanged, started.elapsed());
+            }
+            instance.pick(exchange, attempt)
+        });
+        self.metrics.called(Hook::Pick, started.elapsed());
+        match picked {
+            Ok(index) => Ok(index.map(|index| index as usize)),
+            Err(error) => Err(self.failed(exchange, &error)),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, exchange: &Exchange, error: &PluginError) -> Error {
+        let kind = error.kind.as_str();
+        self.metrics.failed(kind);
+        tracing::warn!(
+            plugin = %error.plugin,
+            request_id = exchange.request_id.as_str(),
+            kind,
+            "{error}"
+        );
+        Error::Plugin
     }
 }

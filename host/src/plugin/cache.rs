@@ -35,7 +35,10 @@ impl Cache {
     /// Opens the directory, makes it if it is not there, and refuses one that
     /// others can write to.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
         let metadata = fs::symlink_metadata(directory)?;
         // Who we are is what the system says of a file that we make.
         let owner = owner_of_new_files(directory)?;
@@ -104,7 +107,9 @@ impl Cache {
     }
 
     fn write(&self, key: &str, code: &[u8]) -> io::Result<()> {
-        let partial = self.directory.join(format!("{key}.{:x}.partial", fastrand::u64(..)));
+        let partial = self
+            .directory
+            .join(format!("{key}.{:x}.partial", fastrand::u64(..)));
         let written = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -131,7 +136,10 @@ impl Cache {
         let mut files: Vec<(SystemTime, PathBuf)> = entries
             .flatten()
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .filter(|(_, path)| path.extension().is_some_and(|e| e == "code" || e == "partial"))
+            .filter(|(_, path)| {
+                path.extension()
+                    .is_some_and(|e| e == "code" || e == "partial")
+            })
             .collect();
         files.sort();
         let surplus = files.len().saturating_sub(FILES);
@@ -155,13 +163,20 @@ fn private(metadata: &Metadata, owner: u32) -> bool {
 
 fn owner_of_new_files(directory: &Path) -> io::Result<u32> {
     let probe = directory.join(format!(".probe-{:x}", fastrand::u64(..)));
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&probe)?;
     let owner = file.metadata().map(|metadata| metadata.uid());
     fs::remove_file(&probe)?;
     owner
 }
 
-#[expect(unsafe_code, reason = "machine code is loaded, which no type can check")]
+#[expect(
+    unsafe_code,
+    reason = "machine code is loaded, which no type can check"
+)]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes must be what `Component::serialize` gave. `read` has
     // made sure that the file and its directory are this user's own and closed
@@ -200,7 +215,11 @@ mod tests {
 
         fs::write(&path, &content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(cache.read("key").unwrap(), None, "others could have written it");
+        assert_eq!(
+            cache.read("key").unwrap(),
+            None,
+            "others could have written it"
+        );
     }
 
     #[test]

@@ -52,7 +52,9 @@ impl Capability {
 
     /// The capability of a name in `grants`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|capability| capability.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|capability| capability.name() == name)
     }
 }
 
@@ -74,7 +76,11 @@ impl Import {
     pub(super) fn of(name: &str) -> Self {
         let (interface, version) = name.split_once('@').unwrap_or((name, ""));
         if let Some(own) = interface.strip_prefix("portcullis:gateway/") {
-            return if version.starts_with("0.1.") { Self::own(own) } else { Self::Unknown };
+            return if version.starts_with("0.1.") {
+                Self::own(own)
+            } else {
+                Self::Unknown
+            };
         }
         match interface.strip_prefix("wasi:") {
             Some(wasi) if version.starts_with("0.2.") => Self::wasi(wasi),
@@ -100,9 +106,18 @@ impl Import {
             "random/random" | "random/insecure" | "random/insecure-seed" => {
                 Self::Needs(Capability::Random)
             }
-            "cli/environment" | "cli/exit" | "cli/stdin" | "cli/stdout" | "cli/stderr"
-            | "cli/terminal-input" | "cli/terminal-output" | "cli/terminal-stdin"
-            | "cli/terminal-stdout" | "cli/terminal-stderr" | "io/error" | "io/poll"
+            "cli/environment"
+            | "cli/exit"
+            | "cli/stdin"
+            | "cli/stdout"
+            | "cli/stderr"
+            | "cli/terminal-input"
+            | "cli/terminal-output"
+            | "cli/terminal-stdin"
+            | "cli/terminal-stdout"
+            | "cli/terminal-stderr"
+            | "io/error"
+            | "io/poll"
             | "io/streams" => Self::Always,
             _ => Self::Absent,
         }
@@ -172,7 +187,12 @@ mod tests {
         let some = Grants::new(Some(&["store".into(), "log".into()])).unwrap();
         assert!(some.has(Capability::Store) && some.has(Capability::Log));
         assert!(!some.has(Capability::Counters));
-        let error = Grants::new(Some(&["stores".into()])).unwrap_err().to_string();
-        assert!(error.contains("`stores`") && error.contains("counters, store"), "{error}");
+        let error = Grants::new(Some(&["stores".into()]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`stores`") && error.contains("counters, store"),
+            "{error}"
+        );
     }
 }

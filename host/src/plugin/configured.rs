@@ -8,8 +8,8 @@ use wasmtime::component::InstancePre;
 use crate::config::PluginLimits;
 
 use super::{
-    ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError,
-    PluginErrorKind, capability::Grants, data::Data, instance::Host, link,
+    ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
+    capability::Grants, data::Data, instance::Host, link,
 };
 
 /// What a step says of its plugin, and what a snapshot adds.
@@ -86,7 +86,10 @@ impl Configured {
         let made = Instance::new(&self.plugin, &self.pre, &self.host, &self.limits);
         let mut instance = made.map_err(|error| match error {
             LoadError::Describe(error) => error,
-            other => self.plugin.identity().error(PluginErrorKind::Trap, other.to_string()),
+            other => self
+                .plugin
+                .identity()
+                .error(PluginErrorKind::Trap, other.to_string()),
         })?;
         instance.configure(&self.config)?;
         Ok(instance)

@@ -2,7 +2,9 @@
 
 use wasmtime::{
     Store,
-    component::{Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc},
+    component::{
+        Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc,
+    },
 };
 
 use super::{LoadError, data::Data, wit};
@@ -35,7 +37,9 @@ impl Hooks {
             (self.completion, "completion"),
             (self.balancer, "balancer"),
         ];
-        let exported = all.into_iter().filter_map(|(exported, name)| exported.then_some(name));
+        let exported = all
+            .into_iter()
+            .filter_map(|(exported, name)| exported.then_some(name));
         exported.collect()
     }
 }

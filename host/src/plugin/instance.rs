@@ -168,8 +168,11 @@ impl Instance {
         let Some(function) = self.functions.instances_changed else {
             return Ok(());
         };
-        let list: Vec<wit::Instance> =
-            instances.instances.iter().map(|instance| (&**instance).into()).collect();
+        let list: Vec<wit::Instance> = instances
+            .instances
+            .iter()
+            .map(|instance| (&**instance).into())
+            .collect();
         self.store.data_mut().instances = Some(Arc::clone(instances));
         let function: TypedFunc<(&[wit::Instance],), ()> = function;
         self.guarded(self.call_ticks, |store| function.call(store, (&list,)))
@@ -285,9 +288,7 @@ enum Failure {
 }
 
 #[inline]
-fn flatten<T>(
-    result: Result<wasmtime::Result<T>, Box<dyn Any + Send>>,
-) -> Result<T, Failure> {
+fn flatten<T>(result: Result<wasmtime::Result<T>, Box<dyn Any + Send>>) -> Result<T, Failure> {
     match result {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Failure::Error(error)),
@@ -301,7 +302,10 @@ impl Failure {
         let data = store.data_mut();
         let said = data.finish_output();
         let (kind, mut message) = match &self {
-            Self::Panic(panic) => (Kind::Trap, format!("a host function panicked: {}", text(panic))),
+            Self::Panic(panic) => (
+                Kind::Trap,
+                format!("a host function panicked: {}", text(panic)),
+            ),
             Self::Error(error) => explain(error, data, limits),
         };
         if let (Kind::Trap | Kind::Memory, Some(said)) = (kind, said) {
@@ -316,7 +320,10 @@ impl Failure {
 
 fn explain(error: &wasmtime::Error, data: &mut Data, limits: &PluginLimits) -> (Kind, String) {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return (Kind::Unavailable, format!("there is no place for one more instance: {error}"));
+        return (
+            Kind::Unavailable,
+            format!("there is no place for one more instance: {error}"),
+        );
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         let message = format!(
@@ -328,12 +335,33 @@ fn explain(error: &wasmtime::Error, data: &mut Data, limits: &PluginLimits) -> (
     let reason = error.root_cause();
     if data.limiter.refused() {
         let limit = data.limiter.memory();
-        return (Kind::Memory, format!("wants more than its {limit} bytes of memory: {reason}"));
+        return (
+            Kind::Memory,
+            format!("wants more than its {limit} bytes of memory: {reason}"),
+        );
     }
     (Kind::Trap, format!("trapped: {reason}"))
 }
 
 fn text(panic: &Box<dyn Any + Send>) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::harness::{exchange, told};
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_gateway_itself_is_one_failed_call() {
+        let mut instance = told("request:nothing");
+        let error = instance.guarded(1_000, |_| -> wasmtime::Result<()> { panic!("planted") });
+        let error = error.unwrap_err();
+        assert_eq!(error.kind, Kind::Trap);
+        assert_eq!(error.message, "a host function panicked: planted");
+        assert!(instance.poisoned() && instance.on_request(&mut exchange()).is_err());
+    }
 }

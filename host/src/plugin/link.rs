@@ -17,7 +17,9 @@ use super::{
 /// The names of a component's imports, in its own order.
 pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     let ty = component.component_type();
-    ty.imports(engine).map(|(name, _)| name.to_owned()).collect()
+    ty.imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 /// Imports that are not in a set of grants.
@@ -93,7 +95,10 @@ fn resources(engine: &Engine, instance: &ComponentInstance) -> Vec<ResourceType>
         ComponentItem::Resource(resource) => Some(resource),
         _ => None,
     };
-    instance.exports(engine).filter_map(|(_, export)| of(export.ty)).collect()
+    instance
+        .exports(engine)
+        .filter_map(|(_, export)| of(export.ty))
+        .collect()
 }
 
 /// A function of an interface that gives nothing. Where its type allows to say
@@ -101,9 +106,11 @@ fn resources(engine: &Engine, instance: &ComponentInstance) -> Vec<ResourceType>
 fn absent_function(target: &mut LinkerInstance<'_, Data>, import: &str, name: &str) -> Result<()> {
     let answer: fn() -> Option<Val> = match name {
         "get-directories" => || Some(Val::List(Vec::new())),
-        "create-tcp-socket" | "create-udp-socket" => {
-            || Some(Val::Result(Err(Some(Box::new(Val::Enum("access-denied".into()))))))
-        }
+        "create-tcp-socket" | "create-udp-socket" => || {
+            Some(Val::Result(Err(Some(Box::new(Val::Enum(
+                "access-denied".into(),
+            ))))))
+        },
         "filesystem-error-code" => || Some(Val::Option(None)),
         _ => || None,
     };

@@ -89,7 +89,9 @@ impl Directory {
 fn valid(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(word)
-        && name.bytes().all(|byte| word(byte) || byte == b'-' || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| word(byte) || byte == b'-' || byte == b'_')
 }
 
 /// Reads a whole file, of one state: one that changes meanwhile is an error,
@@ -122,7 +124,16 @@ mod tests {
     fn plugins_are_files_with_a_plugins_name() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path();
-        for file in ["b.wasm", "a-1_x.wasm", ".hidden.wasm", "a.wasm~", "a.wasm.tmp", "notes.txt", "Bad Name.wasm", ".wasm"] {
+        for file in [
+            "b.wasm",
+            "a-1_x.wasm",
+            ".hidden.wasm",
+            "a.wasm~",
+            "a.wasm.tmp",
+            "notes.txt",
+            "Bad Name.wasm",
+            ".wasm",
+        ] {
             fs::write(path.join(file), file).unwrap();
         }
         fs::create_dir(path.join("directory.wasm")).unwrap();
@@ -138,7 +149,10 @@ mod tests {
             })
             .collect();
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["Bad Name", "a-1_x", "b", "dangling", "directory", "link"]);
+        assert_eq!(
+            names,
+            ["Bad Name", "a-1_x", "b", "dangling", "directory", "link"]
+        );
         assert!(found[0].1.as_ref().unwrap_err().contains("named by a-z"));
         assert_eq!(found[1].1.as_deref(), Ok("a-1_x.wasm"));
         assert!(found[3].1.as_ref().unwrap_err().contains("cannot be read"));
@@ -159,6 +173,10 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_not_there_has_no_plugins() {
-        assert!(Directory::new(Path::new("/nonexistent/plugins")).scan().is_empty());
+        assert!(
+            Directory::new(Path::new("/nonexistent/plugins"))
+                .scan()
+                .is_empty()
+        );
     }
 }

@@ -28,7 +28,11 @@ impl LogBudget {
         let mut lost = 0;
         let before = self.0.fetch_update(Relaxed, Relaxed, |word| {
             let same = word >> 32 == second;
-            lost = if same { 0 } else { (word & 0xffff_ffff).saturating_sub(LINES) };
+            lost = if same {
+                0
+            } else {
+                (word & 0xffff_ffff).saturating_sub(LINES)
+            };
             let lines = if same { (word & 0xffff_ffff) + 1 } else { 1 };
             Some(second << 32 | lines.min(0xffff_ffff))
         });

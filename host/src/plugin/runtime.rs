@@ -8,7 +8,9 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Component};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Component,
+};
 
 use crate::config::PluginLimits;
 
@@ -86,7 +88,15 @@ impl Runtime {
             None => self.compile(&hash, bytes)?,
         };
         let activity = Arc::clone(self.ticker.activity());
-        Plugin::new(name, hash, bytes.len() as u64, compiled, activity, &self.limits).map(Arc::new)
+        Plugin::new(
+            name,
+            hash,
+            bytes.len() as u64,
+            compiled,
+            activity,
+            &self.limits,
+        )
+        .map(Arc::new)
     }
 
     fn known(&self, hash: &str) -> Option<Arc<Compiled>> {
@@ -96,7 +106,10 @@ impl Runtime {
 
     fn compile(&self, hash: &str, bytes: &[u8]) -> Result<Arc<Compiled>, LoadError> {
         let key = format!("{hash}-{:016x}", self.fingerprint);
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &key));
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.load(&self.engine, &key));
         let component = match cached {
             Some(component) => component,
             None => {
@@ -133,7 +146,9 @@ fn engine() -> Result<Engine, RuntimeError> {
     let mut config = settings();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     Engine::new(&config).or_else(|error| {
-        tracing::warn!("no address space for a pool of instances, starting them is slower: {error:#}");
+        tracing::warn!(
+            "no address space for a pool of instances, starting them is slower: {error:#}"
+        );
         Engine::new(&settings()).map_err(|error| RuntimeError::Engine(format!("{error:#}")))
     })
 }

@@ -202,7 +202,9 @@ impl Stamp {
     fn of(path: PathBuf) -> Self {
         let metadata = fs::metadata(&path).ok();
         Self {
-            modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),
+            modified: metadata
+                .as_ref()
+                .and_then(|metadata| metadata.modified().ok()),
             length: metadata.map_or(0, |metadata| metadata.len()),
             path,
         }
@@ -241,7 +243,10 @@ mod tests {
             while Instant::now() < end {
                 change(self.root.path());
                 let noticed = self.changes.changed();
-                if tokio::time::timeout(Duration::from_secs(1), noticed).await.is_ok() {
+                if tokio::time::timeout(Duration::from_secs(1), noticed)
+                    .await
+                    .is_ok()
+                {
                     return true;
                 }
             }
@@ -252,7 +257,11 @@ mod tests {
     #[tokio::test]
     async fn writing_renaming_and_swapping_links_are_noticed() {
         let mut scene = Scene::new();
-        assert!(scene.noticed(|root| fs::write(root.join("portcullis.yaml"), "b").unwrap()).await);
+        assert!(
+            scene
+                .noticed(|root| fs::write(root.join("portcullis.yaml"), "b").unwrap())
+                .await
+        );
         assert!(
             scene
                 .noticed(|root| {
@@ -269,7 +278,11 @@ mod tests {
                 })
                 .await
         );
-        assert!(scene.noticed(|root| drop(fs::remove_file(root.join("plugins/x.wasm")))).await);
+        assert!(
+            scene
+                .noticed(|root| drop(fs::remove_file(root.join("plugins/x.wasm"))))
+                .await
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 use crate::{crypto, exchange, state};
 
 /// `verdicts.verdict`.
+#[expect(dead_code, reason = "made by plugins only")]
 #[derive(Debug, Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -103,7 +104,9 @@ impl From<&crate::discovery::Instance> for Instance {
             id: instance.id.to_string(),
             address: instance.address.to_string(),
             weight: instance.weight.get(),
-            metadata: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            metadata: labels
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
         }
     }
 }
@@ -172,6 +175,7 @@ pub(super) struct Window {
 }
 
 /// `log.level`.
+#[expect(dead_code, reason = "made by plugins only")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]

@@ -126,9 +126,16 @@ impl Builder {
             let known = self.registry.service(&service.name).ok_or_else(|| {
                 whole(config, format!("the service {} is gone", service.name))
             })?;
+            let metrics = |ready: &Ready| {
+                let plugin = ready.configured.plugin().name();
+                self.metrics.balancer(&service.name, plugin)
+            };
             services.push(ReadyService {
                 service: known,
-                balancer,
+                balancer: balancer.map(|ready| {
+                    let metrics = metrics(&ready);
+                    (ready, metrics)
+                }),
             });
         }
         Ok(Seat::new(filters, services))

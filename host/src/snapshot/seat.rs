@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     discovery::{Service, Watch},
+    observe::BalancerMetrics,
     pipeline::{Balancer, Slot, Slots},
     plugin::{Configured, Instance, PluginError},
 };
@@ -30,14 +31,15 @@ impl Ready {
 /// A service, and the instance of its balancer that waits for its worker.
 pub(super) struct ReadyService {
     pub(super) service: Arc<Service>,
-    pub(super) balancer: Option<Ready>,
+    pub(super) balancer: Option<(Ready, BalancerMetrics)>,
 }
 
 impl ReadyService {
     fn into_balancer(self) -> Balancer {
         Balancer::new(
             Watch::new(self.service),
-            self.balancer.map(Ready::into_slot),
+            self.balancer
+                .map(|(ready, metrics)| (ready.into_slot(), metrics)),
         )
     }
 }

@@ -52,6 +52,8 @@ impl Entry {
 
     /// Replaces a word if it is still the one that was looked at.
     fn replace(&self, seen: u128, next: u128) -> bool {
+        #[cfg(test)]
+        super::stress::interleave();
         self.word
             .compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()

@@ -23,7 +23,10 @@ fn in_flight(caller: Caller<'_>, (index,): (u32,)) -> Result<(u32,)> {
 
 fn all_in_flight(caller: Caller<'_>, (): ()) -> Result<(Vec<u32>,)> {
     let instances = &list(&caller)?.instances;
-    Ok((instances.iter().map(|instance| instance.in_flight()).collect(),))
+    Ok((instances
+        .iter()
+        .map(|instance| instance.in_flight())
+        .collect(),))
 }
 
 fn latency_us(caller: Caller<'_>, (index,): (u32,)) -> Result<(u32,)> {

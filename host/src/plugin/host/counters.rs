@@ -30,13 +30,19 @@ pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
 
 fn add(caller: Caller<'_>, (name, delta, ttl): (WasmStr, i64, u64)) -> Result<(i64,)> {
     let key = key(&caller, &name)?;
-    let Data { services, identity, .. } = caller.data();
-    Ok((services.counters.add(&identity.name, &key, delta, Duration::from_millis(ttl)),))
+    let Data {
+        services, identity, ..
+    } = caller.data();
+    Ok((services
+        .counters
+        .add(&identity.name, &key, delta, Duration::from_millis(ttl)),))
 }
 
 fn get(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<i64>,)> {
     let key = key(&caller, &name)?;
-    let Data { services, identity, .. } = caller.data();
+    let Data {
+        services, identity, ..
+    } = caller.data();
     Ok((services.counters.get(&identity.name, &key),))
 }
 
@@ -45,9 +51,13 @@ fn compare_and_set(
     (name, expected, new, ttl): (WasmStr, Option<i64>, i64, u64),
 ) -> Result<(bool,)> {
     let key = key(&caller, &name)?;
-    let Data { services, identity, .. } = caller.data();
+    let Data {
+        services, identity, ..
+    } = caller.data();
     let ttl = Duration::from_millis(ttl);
-    Ok((services.counters.compare_and_set(&identity.name, &key, expected, new, ttl),))
+    Ok((services
+        .counters
+        .compare_and_set(&identity.name, &key, expected, new, ttl),))
 }
 
 fn token_bucket(
@@ -58,13 +68,18 @@ fn token_bucket(
     if bucket.per_ms == 0 {
         bail!("a token bucket is refilled every 0 ms");
     }
-    let Data { services, identity, .. } = caller.data();
+    let Data {
+        services, identity, ..
+    } = caller.data();
     let bucket = state::Bucket {
         capacity: bucket.capacity,
         refill: bucket.refill,
         per: Duration::from_millis(bucket.per_ms),
     };
-    Ok((services.counters.token_bucket(&identity.name, &key, bucket, cost).into(),))
+    Ok((services
+        .counters
+        .token_bucket(&identity.name, &key, bucket, cost)
+        .into(),))
 }
 
 fn fixed_window(
@@ -73,8 +88,13 @@ fn fixed_window(
 ) -> Result<(Decision,)> {
     let key = key(&caller, &name)?;
     let window = checked(window)?;
-    let Data { services, identity, .. } = caller.data();
-    Ok((services.counters.fixed_window(&identity.name, &key, window, cost).into(),))
+    let Data {
+        services, identity, ..
+    } = caller.data();
+    Ok((services
+        .counters
+        .fixed_window(&identity.name, &key, window, cost)
+        .into(),))
 }
 
 fn sliding_window(
@@ -83,8 +103,13 @@ fn sliding_window(
 ) -> Result<(Decision,)> {
     let key = key(&caller, &name)?;
     let window = checked(window)?;
-    let Data { services, identity, .. } = caller.data();
-    Ok((services.counters.sliding_window(&identity.name, &key, window, cost).into(),))
+    let Data {
+        services, identity, ..
+    } = caller.data();
+    Ok((services
+        .counters
+        .sliding_window(&identity.name, &key, window, cost)
+        .into(),))
 }
 
 fn checked(window: Window) -> Result<state::Window> {

@@ -48,11 +48,15 @@ fn from_secret(mut caller: Caller<'_>, (secret,): (WasmList<u8>,)) -> Result<(Ke
 }
 
 fn from_pem(caller: Caller<'_>, (pem,): (WasmStr,)) -> Result<(Result<Key, String>,)> {
-    parse(caller, &pem, |text| VerificationKey::from_pem(text).map_err(|error| error.to_string()))
+    parse(caller, &pem, |text| {
+        VerificationKey::from_pem(text).map_err(|error| error.to_string())
+    })
 }
 
 fn from_jwk(caller: Caller<'_>, (jwk,): (WasmStr,)) -> Result<(Result<Key, String>,)> {
-    parse(caller, &jwk, |text| VerificationKey::from_jwk(text).map_err(|error| error.to_string()))
+    parse(caller, &jwk, |text| {
+        VerificationKey::from_jwk(text).map_err(|error| error.to_string())
+    })
 }
 
 fn parse(
@@ -72,7 +76,11 @@ fn parse(
 
 fn algorithms(caller: Caller<'_>, (key,): (Key,)) -> Result<(Vec<Algorithm>,)> {
     let key = caller.data().table.get(&key)?;
-    Ok((key.algorithms().iter().map(|algorithm| (*algorithm).into()).collect(),))
+    Ok((key
+        .algorithms()
+        .iter()
+        .map(|algorithm| (*algorithm).into())
+        .collect(),))
 }
 
 fn verify(

@@ -19,12 +19,20 @@ pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
 
 fn services(caller: Caller<'_>, (): ()) -> Result<(Vec<String>,)> {
     let services = caller.data().services.registry.services();
-    Ok((services.iter().map(|service| service.name().to_owned()).collect(),))
+    Ok((services
+        .iter()
+        .map(|service| service.name().to_owned())
+        .collect(),))
 }
 
 fn instances(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<wit::Instance>>,)> {
     let name = name.to_str(&caller)?;
     let service = caller.data().services.registry.service(&name);
     let list = service.map(|service| service.list());
-    Ok((list.map(|list| list.instances.iter().map(|instance| (&**instance).into()).collect()),))
+    Ok((list.map(|list| {
+        list.instances
+            .iter()
+            .map(|instance| (&**instance).into())
+            .collect()
+    }),))
 }

@@ -95,10 +95,7 @@ fn all_request_headers(caller: Caller<'_>, (): ()) -> Result<(Vec<Field>,)> {
 
 type Changed = Result<(Result<(), Refusal>,)>;
 
-fn set_request_header(
-    mut caller: Caller<'_>,
-    (name, value): (WasmStr, WasmList<u8>),
-) -> Changed {
+fn set_request_header(mut caller: Caller<'_>, (name, value): (WasmStr, WasmList<u8>)) -> Changed {
     let field = fields::checked(&caller, &name, &value)?;
     let exchange = caller.data_mut().request()?;
     Ok((exchange.and_then(|exchange| fields::set(&mut exchange.headers, field?)),))
@@ -153,9 +150,7 @@ fn allowed(byte: u8) -> bool {
 }
 
 fn escapes_are_whole(text: &str) -> bool {
-    let whole = |escape: &str| {
-        matches!(escape.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-    };
+    let whole = |escape: &str| matches!(escape.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
     text.split('%').skip(1).all(whole)
 }
 

@@ -51,7 +51,9 @@ fn response_header(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Ve
 fn response_header_values(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Vec<Vec<u8>>,)> {
     let name = name.to_str(&caller)?;
     let headers = headers(caller.data().exchange()?);
-    Ok((headers.map(|headers| fields::values(headers, &name)).unwrap_or_default(),))
+    Ok((headers
+        .map(|headers| fields::values(headers, &name))
+        .unwrap_or_default(),))
 }
 
 fn all_response_headers(caller: Caller<'_>, (): ()) -> Result<(Vec<Field>,)> {
@@ -69,10 +71,7 @@ fn set_response_status(mut caller: Caller<'_>, (status,): (u16,)) -> Changed {
     }),))
 }
 
-fn set_response_header(
-    mut caller: Caller<'_>,
-    (name, value): (WasmStr, WasmList<u8>),
-) -> Changed {
+fn set_response_header(mut caller: Caller<'_>, (name, value): (WasmStr, WasmList<u8>)) -> Changed {
     let field = fields::checked(&caller, &name, &value)?;
     let response = caller.data_mut().response()?;
     Ok((response.and_then(|response| fields::set(&mut response.headers, field?)),))

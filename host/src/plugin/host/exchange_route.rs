@@ -127,7 +127,11 @@ mod tests {
             ("Auth", 0, Err(Refusal::Invalid)),
             ("auth subject", 0, Err(Refusal::Invalid)),
         ] {
-            assert_eq!(check_attribute(name, &"x".repeat(length)), expected, "{name}");
+            assert_eq!(
+                check_attribute(name, &"x".repeat(length)),
+                expected,
+                "{name}"
+            );
         }
     }
 }

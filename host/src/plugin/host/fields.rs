@@ -36,7 +36,11 @@ pub(super) fn first(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
 
 /// All values of a name.
 pub(super) fn values(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
-    headers.get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect()
+    headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.as_bytes().to_vec())
+        .collect()
 }
 
 /// All fields.
@@ -143,8 +147,14 @@ mod tests {
             let field = check(&format!("x-{index}"), b"").unwrap();
             assert_eq!(append(&mut headers, field), Ok(()));
         }
-        assert_eq!(append(&mut headers, check("x-0", b"").unwrap()), Err(Refusal::TooLarge));
-        assert_eq!(set(&mut headers, check("y", b"").unwrap()), Err(Refusal::TooLarge));
+        assert_eq!(
+            append(&mut headers, check("x-0", b"").unwrap()),
+            Err(Refusal::TooLarge)
+        );
+        assert_eq!(
+            set(&mut headers, check("y", b"").unwrap()),
+            Err(Refusal::TooLarge)
+        );
         assert_eq!(set(&mut headers, check("x-0", b"new").unwrap()), Ok(()));
         assert!(!remove(&mut headers, "connection"));
         assert!(remove(&mut headers, "X-0") && !remove(&mut headers, "x-0"));

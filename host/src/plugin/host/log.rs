@@ -15,7 +15,9 @@ use super::{
 pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/log@0.1.0")?;
     instance.func_wrap("write", write)?;
-    instance.func_wrap("enabled", |_: Caller<'_>, (level,): (Level,)| Ok((enabled(level),)))
+    instance.func_wrap("enabled", |_: Caller<'_>, (level,): (Level,)| {
+        Ok((enabled(level),))
+    })
 }
 
 fn write(caller: Caller<'_>, (level, message): (Level, WasmStr)) -> Result<()> {

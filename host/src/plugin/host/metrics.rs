@@ -26,8 +26,13 @@ const LONGEST_TEXT: usize = 1 << 10;
 fn add(mut caller: Caller<'_>, (name, labels, delta): (WasmStr, Labels, u64)) -> Result<()> {
     if let Some(labels) = read(&mut caller, &labels)? {
         let name = name.to_str(&caller)?;
-        let Data { services, identity, .. } = caller.data();
-        services.metrics.plugins().add(&identity.name, &name, &borrowed(&labels), delta);
+        let Data {
+            services, identity, ..
+        } = caller.data();
+        services
+            .metrics
+            .plugins()
+            .add(&identity.name, &name, &borrowed(&labels), delta);
     }
     Ok(())
 }
@@ -35,8 +40,13 @@ fn add(mut caller: Caller<'_>, (name, labels, delta): (WasmStr, Labels, u64)) ->
 fn set(mut caller: Caller<'_>, (name, labels, value): (WasmStr, Labels, f64)) -> Result<()> {
     if let Some(labels) = read(&mut caller, &labels)? {
         let name = name.to_str(&caller)?;
-        let Data { services, identity, .. } = caller.data();
-        services.metrics.plugins().set(&identity.name, &name, &borrowed(&labels), value);
+        let Data {
+            services, identity, ..
+        } = caller.data();
+        services
+            .metrics
+            .plugins()
+            .set(&identity.name, &name, &borrowed(&labels), value);
     }
     Ok(())
 }
@@ -61,5 +71,8 @@ fn read(caller: &mut Caller<'_>, labels: &Labels) -> Result<Option<Vec<(String, 
 }
 
 fn borrowed(labels: &[(String, String)]) -> Vec<(&str, &str)> {
-    labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    labels
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }

@@ -38,7 +38,9 @@ pub(super) fn enabled(level: Level) -> bool {
 
 /// Writes a line, if the plugin has not written too many this second.
 pub(super) fn write(data: &Data, level: Level, line: &str) {
-    let second = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+    let second = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |time| time.as_secs());
     let plugin = &*data.identity.name;
     match data.identity.log.take(second) {
         Line::Lose => return,

@@ -11,8 +11,8 @@ use wasmtime::{
 use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream,
     bindings::cli::{
-        environment, exit, stderr, stdin, stdout, terminal_input, terminal_output,
-        terminal_stderr, terminal_stdin, terminal_stdout,
+        environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
+        terminal_stdin, terminal_stdout,
     },
 };
 

@@ -66,20 +66,29 @@ pub(super) fn pollable(data: &mut Data, at: Option<Instant>) -> Result<Resource<
 
 impl View<'_> {
     fn alarm(&self, pollable: &Resource<DynPollable>) -> Result<&Alarm> {
-        Ok(self.0.table.get(&Resource::<Alarm>::new_borrow(pollable.rep()))?)
+        Ok(self
+            .0
+            .table
+            .get(&Resource::<Alarm>::new_borrow(pollable.rep()))?)
     }
 
     fn write_to(&mut self, stream: &Resource<DynOutputStream>, bytes: &[u8]) -> StreamResult<()> {
         let entry = Resource::<Stream>::new_borrow(stream.rep());
         let stream = *self.0.table.get(&entry)?;
         if bytes.len() as u64 > MOST_WRITTEN {
-            return Err(StreamError::trap("it wrote more at once than `check-write` permits"));
+            return Err(StreamError::trap(
+                "it wrote more at once than `check-write` permits",
+            ));
         }
         self.0.output(stream, bytes);
         Ok(())
     }
 
-    fn write_zeroes_to(&mut self, stream: &Resource<DynOutputStream>, length: u64) -> StreamResult<()> {
+    fn write_zeroes_to(
+        &mut self,
+        stream: &Resource<DynOutputStream>,
+        length: u64,
+    ) -> StreamResult<()> {
         let length = usize::try_from(length.min(MOST_WRITTEN + 1)).unwrap_or(usize::MAX);
         self.write_to(stream, &vec![0; length])
     }
@@ -113,7 +122,9 @@ impl poll::HostPollable for View<'_> {
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        self.0.table.delete(Resource::<Alarm>::new_own(pollable.rep()))?;
+        self.0
+            .table
+            .delete(Resource::<Alarm>::new_own(pollable.rep()))?;
         Ok(())
     }
 }
@@ -149,7 +160,9 @@ impl streams::HostInputStream for View<'_> {
     }
 
     fn drop(&mut self, stream: Resource<DynInputStream>) -> Result<()> {
-        self.0.table.delete(Resource::<ClosedInput>::new_own(stream.rep()))?;
+        self.0
+            .table
+            .delete(Resource::<ClosedInput>::new_own(stream.rep()))?;
         Ok(())
     }
 }
@@ -214,7 +227,9 @@ impl streams::HostOutputStream for View<'_> {
     }
 
     fn drop(&mut self, stream: Resource<DynOutputStream>) -> Result<()> {
-        self.0.table.delete(Resource::<Stream>::new_own(stream.rep()))?;
+        self.0
+            .table
+            .delete(Resource::<Stream>::new_own(stream.rep()))?;
         Ok(())
     }
 }

@@ -52,7 +52,9 @@ fn at_depth(
                     None,
                 )),
                 (None, Some(errors)) if depth < DEEPEST => {
-                    errors.iter().for_each(|error| at_depth(schema, error, violations, depth + 1));
+                    errors
+                        .iter()
+                        .for_each(|error| at_depth(schema, error, violations, depth + 1));
                 }
                 _ => violations.push(violation(
                     pointer.into(),
@@ -111,8 +113,16 @@ fn types(kind: &TypeKind) -> String {
 }
 
 fn list(options: &[Value]) -> String {
-    let shown: Vec<String> = options.iter().take(MOST_OPTIONS).map(Value::to_string).collect();
-    let more = if options.len() > MOST_OPTIONS { ", …" } else { "" };
+    let shown: Vec<String> = options
+        .iter()
+        .take(MOST_OPTIONS)
+        .map(Value::to_string)
+        .collect();
+    let more = if options.len() > MOST_OPTIONS {
+        ", …"
+    } else {
+        ""
+    };
     format!("{}{more}", shown.join(", "))
 }
 
@@ -134,7 +144,10 @@ fn literals(branches: &Branches) -> Option<Vec<Value>> {
             _ => return None,
         }
         let at = branch.first()?.instance_path().as_str();
-        if branch.iter().any(|error| error.instance_path().as_str() != at) {
+        if branch
+            .iter()
+            .any(|error| error.instance_path().as_str() != at)
+        {
             return None;
         }
     }
@@ -170,7 +183,9 @@ fn likeliest<'a>(pointer: &str, branches: &'a Branches) -> Option<&'a [Validatio
 fn known_keys<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Vec<&'a str> {
     let path = error.schema_path().as_str();
     let parent = path.rfind('/').map_or("", |end| &path[..end]);
-    let properties = schema.pointer(parent).and_then(|object| object.get("properties"));
+    let properties = schema
+        .pointer(parent)
+        .and_then(|object| object.get("properties"));
     match properties {
         Some(Value::Object(properties)) => properties.keys().map(String::as_str).collect(),
         _ => Vec::new(),
@@ -180,8 +195,13 @@ fn known_keys<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Vec<&'a str
 /// The known key that a wrong one is a slip of.
 fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = (wrong.chars().count() / 3).max(1);
-    let nearest = known.iter().map(|name| (distance(wrong, name), *name)).min();
-    nearest.filter(|(distance, _)| *distance <= allowed).map(|(_, name)| name)
+    let nearest = known
+        .iter()
+        .map(|name| (distance(wrong, name), *name))
+        .min();
+    nearest
+        .filter(|(distance, _)| *distance <= allowed)
+        .map(|(_, name)| name)
 }
 
 /// Letters to change, add or leave out.

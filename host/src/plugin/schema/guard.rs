@@ -60,7 +60,9 @@ impl<'a> Guard<'a> {
             Some(true) => return Ok(()),
             Some(false) => return Err("it refers to itself in a circle".into()),
             None if depth > LONGEST_CHAIN => {
-                return Err(format!("more than {LONGEST_CHAIN} schemas apply to one value"));
+                return Err(format!(
+                    "more than {LONGEST_CHAIN} schemas apply to one value"
+                ));
             }
             None => self.visited.insert(schema, false),
         };
@@ -71,14 +73,18 @@ impl<'a> Guard<'a> {
         for keyword in IN_PLACE {
             match fields.get(keyword) {
                 Some(Value::Array(schemas)) => {
-                    schemas.iter().try_for_each(|schema| self.follow(schema, depth + 1))?;
+                    schemas
+                        .iter()
+                        .try_for_each(|schema| self.follow(schema, depth + 1))?;
                 }
                 Some(schema) => self.follow(schema, depth + 1)?,
                 None => {}
             }
         }
         if let Some(Value::Object(dependent)) = fields.get("dependentSchemas") {
-            dependent.values().try_for_each(|schema| self.follow(schema, depth + 1))?;
+            dependent
+                .values()
+                .try_for_each(|schema| self.follow(schema, depth + 1))?;
         }
         self.visited.insert(schema, true);
         Ok(())

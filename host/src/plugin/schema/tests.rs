@@ -5,10 +5,16 @@ use super::*;
 /// The violations as `pointer: message [hint]`, in any order.
 fn shown(schema: &Value, config: &Value) -> Vec<String> {
     let show = |violation: SchemaViolation| {
-        let hint = violation.hint.map(|hint| format!(" [{hint}]")).unwrap_or_default();
+        let hint = violation
+            .hint
+            .map(|hint| format!(" [{hint}]"))
+            .unwrap_or_default();
         format!("{}: {}{hint}", violation.pointer, violation.message)
     };
-    let mut lines: Vec<_> = check(&schema.to_string(), config).into_iter().map(show).collect();
+    let mut lines: Vec<_> = check(&schema.to_string(), config)
+        .into_iter()
+        .map(show)
+        .collect();
     lines.sort();
     lines
 }
@@ -46,8 +52,14 @@ fn limiter() -> Value {
 fn all_that_is_wrong_is_said_where_it_stands() {
     let schema = limiter();
     for (config, expected) in [
-        (json!({ "requests": 1, "algorithm": "token_bucket" }), &[][..]),
-        (json!({ "requests": 1, "algorithm": "fixed_window", "key": null }), &[]),
+        (
+            json!({ "requests": 1, "algorithm": "token_bucket" }),
+            &[][..],
+        ),
+        (
+            json!({ "requests": 1, "algorithm": "fixed_window", "key": null }),
+            &[],
+        ),
         (
             json!({ "request": 1, "algorithm": "token_bucket" }),
             &[
@@ -89,7 +101,10 @@ fn values_are_never_shown() {
     let config = json!({ "secret": "hunter2", "keys": ["hunter2", "hunter2"] });
     let lines = shown(&schema, &config);
     assert!(lines.len() >= 4, "{lines:?}");
-    assert!(lines.iter().all(|line| !line.contains("hunter2")), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| !line.contains("hunter2")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -97,8 +112,14 @@ fn a_hostile_schema_is_refused_and_nothing_else_happens() {
     let deep = (0..100).fold(json!({}), |inner, _| json!({ "allOf": [inner] }));
     let wide = json!({ "enum": vec![0; 30_000] });
     for (schema, reason) in [
-        (json!({ "$ref": "https://example.com/schema.json" }), "only references like"),
-        (json!({ "$ref": "file:///etc/passwd" }), "only references like"),
+        (
+            json!({ "$ref": "https://example.com/schema.json" }),
+            "only references like",
+        ),
+        (
+            json!({ "$ref": "file:///etc/passwd" }),
+            "only references like",
+        ),
         (json!({ "$ref": "#/nowhere" }), "only references like"),
         (json!({ "$ref": "#" }), "circle"),
         (
@@ -110,7 +131,10 @@ fn a_hostile_schema_is_refused_and_nothing_else_happens() {
         (wide, "parts"),
         (json!({ "type": "strin" }), "cannot be used"),
         (json!({ "pattern": "(a{1000}){1000}" }), "cannot be used"),
-        (json!({ "$schema": "https://example.com/own", "type": "object" }), "cannot be used"),
+        (
+            json!({ "$schema": "https://example.com/own", "type": "object" }),
+            "cannot be used",
+        ),
         (json!(1), "cannot be used"),
     ] {
         let lines = shown(&schema, &json!("a"));

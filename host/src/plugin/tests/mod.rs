@@ -1,0 +1,8 @@
+//! What plugins get and what they cannot do, with real compiled plugins.
+
+mod bytes;
+mod calls;
+pub(in crate::plugin) mod harness;
+mod linking;
+mod loading;
+mod misbehaviour;

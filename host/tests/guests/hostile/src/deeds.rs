@@ -1,0 +1,224 @@
+//! What the plugin can be told to do.
+
+use std::{fs, hint::black_box, net::TcpStream, time::Duration};
+
+use crate::bindings::portcullis::gateway::{
+    counters,
+    crypto::{self, VerificationKey},
+    discovery, exchange, log, metrics, store,
+};
+
+/// What comes of a deed, if the plugin survives it.
+pub enum Outcome {
+    Nothing,
+    Respond,
+    Fail,
+    Unheard,
+}
+
+pub fn perform(deed: &str) -> Outcome {
+    match deed {
+        "nothing" => {}
+        "header" => header(),
+        "batch" => batch(),
+        "respond" => return respond(200, "text/plain", b"answer"),
+        "respond-nothing" => return Outcome::Respond,
+        "fail" => return Outcome::Fail,
+        "unheard" => return Outcome::Unheard,
+        "answer-and-go-on" => {
+            respond(200, "text/plain", b"dropped");
+        }
+        "spin" => spin(),
+        "spin-in-calls" => loop {
+            black_box(exchange::method());
+        },
+        "spin-in-copies" => spin_in_copies(),
+        "hog" => hog(),
+        "recurse" => {
+            black_box(recurse(1));
+        }
+        "panic" => panic!("it was told to"),
+        "exit" => std::process::exit(3),
+        "wait" => std::thread::sleep(Duration::from_secs(3_600)),
+        "print" => print(),
+        "keys" => keys(),
+        "random" => random(),
+        "long-key" => drop(store::get(&"k".repeat(257))),
+        "names" => {
+            exchange::request_headers(&vec!["a".to_string(); 1_000]);
+        }
+        "digest" => {
+            crypto::digest(crypto::DigestAlgorithm::Sha256, &vec![0; 2 << 20]);
+        }
+        "refusals" => found(&refusals()),
+        "many-headers" => found(&many_headers()),
+        "many-fields" => found(&many_fields()),
+        "world" => found(&world()),
+        "services" => found(&services()),
+        "dirty" => grown(1 << 20).fill(0x5e),
+        "scan" => found(&format!("{}", grown(1 << 20).iter().any(|byte| *byte != 0))),
+        "no-instance" => drop(crate::bindings::portcullis::gateway::balancing::in_flight(
+            7,
+        )),
+        other => panic!("there is no deed {other}"),
+    }
+    Outcome::Nothing
+}
+
+/// Tells the test.
+pub fn found(text: &str) {
+    exchange::set_attribute("found", text).expect("a good attribute");
+}
+
+fn header() {
+    if let Some(value) = exchange::request_header("x-in") {
+        let _ = exchange::set_request_header("x-out", &value);
+    }
+}
+
+fn batch() {
+    let names = ["x-in", "absent", "host"].map(String::from);
+    let values = exchange::request_headers(&names);
+    found(&format!(
+        "{:?}",
+        values.iter().map(Option::is_some).collect::<Vec<_>>()
+    ));
+}
+
+fn respond(status: u16, kind: &str, body: &[u8]) -> Outcome {
+    let fields = [("content-type".to_string(), kind.as_bytes().to_vec())];
+    match exchange::respond(status, &fields, body) {
+        Ok(()) => Outcome::Respond,
+        Err(_) => Outcome::Fail,
+    }
+}
+
+pub fn spin() {
+    let mut round = 0_u64;
+    loop {
+        round = black_box(round).wrapping_add(1);
+    }
+}
+
+fn spin_in_copies() {
+    let mut a = vec![1_u8; 8 << 20];
+    let b = vec![2_u8; 8 << 20];
+    loop {
+        a.copy_from_slice(black_box(&b));
+        black_box(&mut a);
+    }
+}
+
+fn hog() {
+    let mut held = Vec::new();
+    loop {
+        held.push(vec![1_u8; 1 << 20]);
+        black_box(&mut held);
+    }
+}
+
+#[expect(unconditional_recursion, reason = "that is the deed")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 8]);
+    black_box(recurse(frame[0] + 1)) + frame[7]
+}
+
+fn print() {
+    println!("on standard output");
+    eprintln!("on standard error");
+    for line in 0..5_000 {
+        log::write(log::Level::Info, &format!("{line}\n{}", "x".repeat(5_000)));
+    }
+}
+
+fn keys() {
+    let mut held = Vec::new();
+    for _ in 0..1_000_000 {
+        held.push(VerificationKey::from_secret(b"secret"));
+    }
+}
+
+fn random() {
+    unsafe extern "C" {
+        fn getentropy(buffer: *mut u8, length: usize) -> i32;
+    }
+    let mut buffer = vec![0_u8; 1 << 20];
+    unsafe { getentropy(buffer.as_mut_ptr(), buffer.len()) };
+    black_box(buffer);
+}
+
+/// What the gateway says to each change that it must refuse.
+fn refusals() -> String {
+    let said = [
+        exchange::set_request_header("x-a", b"b\r\nc: d"),
+        exchange::set_request_header("x a", b"b"),
+        exchange::set_request_header(":path", b"/"),
+        exchange::append_request_header("content-length", b"1"),
+        exchange::set_request_header("x-long", &vec![b'x'; 65_537]),
+        exchange::set_path("no-slash"),
+        exchange::set_path("/a#b"),
+        exchange::set_response_status(200),
+        exchange::set_response_header("a", b"b"),
+        exchange::set_service("nowhere"),
+        exchange::set_attribute("Not Good", ""),
+        exchange::respond(99, &[], b""),
+        exchange::respond(200, &[], &vec![0; (1 << 20) + 1]),
+        exchange::respond(200, &[("upgrade".into(), b"h2c".to_vec())], b""),
+        exchange::set_path("/fine"),
+        exchange::set_service("users"),
+    ];
+    let words =
+        said.map(|said| said.map_or_else(|refusal| format!("{refusal:?}"), |()| "ok".into()));
+    words.join(" ")
+}
+
+fn many_headers() -> String {
+    let count = (0..100_000)
+        .take_while(|index| exchange::append_request_header(&format!("x-{index}"), b"y").is_ok())
+        .count();
+    count.to_string()
+}
+
+fn many_fields() -> String {
+    let fields = vec![("a".to_string(), b"b".to_vec()); 33_000];
+    format!("{:?}", exchange::respond(200, &fields, b""))
+}
+
+/// What there is of a world outside.
+fn world() -> String {
+    let file = fs::read("/etc/passwd").is_err();
+    let directory = fs::read_dir("/").is_err();
+    let network = TcpStream::connect("127.0.0.1:1").is_err();
+    let environment = std::env::vars().next().is_none();
+    let input = std::io::Read::read(&mut std::io::stdin(), &mut [0]).is_ok_and(|n| n == 0);
+    let clock = std::time::SystemTime::now() > std::time::UNIX_EPOCH;
+    format!("{file} {directory} {network} {environment} {input} {clock}")
+}
+
+fn services() -> String {
+    let added = counters::add("c", 2, 60_000) + counters::add("c", 3, 60_000);
+    let bucket = counters::Bucket {
+        capacity: 2,
+        refill: 1,
+        per_ms: 60_000,
+    };
+    let taken = [2, 1].map(|cost| counters::token_bucket("b", bucket, cost).allowed);
+    let kept = store::set("k", b"v", 0) && store::get("k") == Some(b"v".to_vec());
+    let digest = crypto::digest(crypto::DigestAlgorithm::Sha256, b"");
+    let key = VerificationKey::from_secret(b"k");
+    let forged = key.verify(crypto::Algorithm::Hs256, b"m", b"s");
+    let refused = VerificationKey::from_pem("x").is_err();
+    metrics::add("calls_total", &[("of".into(), "test".into())], 1);
+    let known = discovery::instances("nowhere").is_none();
+    format!(
+        "{added} {taken:?} {kept} {:02x} {forged} {refused} {known}",
+        digest[0]
+    )
+}
+
+/// Fresh memory, straight from the host.
+fn grown(bytes: usize) -> &'static mut [u8] {
+    let before = core::arch::wasm32::memory_grow(0, bytes / 65_536);
+    assert_ne!(before, usize::MAX, "memory was refused");
+    unsafe { std::slice::from_raw_parts_mut((before * 65_536) as *mut u8, bytes) }
+}

@@ -1,0 +1,95 @@
+//! What a request that was let through carries with it until it ends.
+
+use std::fmt;
+
+/// Under what a request was let through. Kept in an attribute of the exchange,
+/// since one plugin instance serves many requests at a time, and since a filter
+/// after this one may change the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket<'a> {
+    /// The epoch of the breaker then.
+    pub epoch: u16,
+    /// The permit it holds if it is a trial.
+    pub permit: Option<Permit>,
+    /// Whose breaker it was: `service:users`, `route:users`.
+    pub target: &'a str,
+}
+
+/// A trial's place among those that may be under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permit {
+    /// Which place.
+    pub slot: u16,
+    /// Whose: a number that no other trial has, so that one that comes back
+    /// after its time does not free another's place.
+    pub id: i64,
+}
+
+impl fmt::Display for Ticket<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.permit {
+            None => write!(f, "{} - {}", self.epoch, self.target),
+            Some(Permit { slot, id }) => write!(f, "{} {slot}/{id} {}", self.epoch, self.target),
+        }
+    }
+}
+
+impl<'a> Ticket<'a> {
+    /// Reads what `Display` wrote; none if this is something else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let epoch = parts.next()?.parse().ok()?;
+        let permit = match parts.next()? {
+            "-" => None,
+            permit => {
+                let (slot, id) = permit.split_once('/')?;
+                Some(Permit {
+                    slot: slot.parse().ok()?,
+                    id: id.parse().ok()?,
+                })
+            }
+        };
+        Some(Self {
+            epoch,
+            permit,
+            target: parts.next()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_read_back() {
+        for permit in [
+            None,
+            Some(Permit {
+                slot: 3,
+                id: i64::MAX,
+            }),
+        ] {
+            let ticket = Ticket {
+                epoch: 65_535,
+                permit,
+                target: "service:users v2",
+            };
+            assert_eq!(Ticket::parse(&ticket.to_string()), Some(ticket));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_ticket() {
+        for text in [
+            "",
+            "1",
+            "1 -",
+            "x - service:a",
+            "1 2 service:a",
+            "70000 - service:a",
+        ] {
+            assert_eq!(Ticket::parse(text), None, "{text}");
+        }
+    }
+}

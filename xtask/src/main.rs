@@ -1,0 +1,55 @@
+//! The project's own commands: `cargo xtask plugins | demo | test | deny`.
+//!
+//! Owns arguments and the exit code; each command is a module. Everything runs
+//! from the root of the workspace, so that the command lines that it prints
+//! can be repeated there by hand.
+
+mod demo;
+mod deny;
+mod plugins;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds every plugin into target/plugins/NAME.wasm
+    Plugins,
+    /// Starts three services and the gateway, and prints what to try
+    Demo(demo::Arguments),
+    /// Runs every check there is, and stops at the first that fails
+    Test,
+    /// Checks licences, bans and sources of all dependencies
+    Deny,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    std::env::set_current_dir(workspace::root())?;
+    match command {
+        Command::Plugins => plugins::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test => test::run(),
+        Command::Deny => deny::run(),
+    }
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask plugins`: every plugin of this repository, compiled to a
+//! component in `target/plugins/NAME.wasm`.
+//!
+//! Also used by `demo` and `test`. A plugin is a crate in `plugins/`, or one of
+//! [`EXAMPLES`]; the folder's name is the package's name.
+
+use std::{fs, path::Path, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::workspace::{self, cargo, ensure_wasm_target, succeed};
+
+/// Plugins that are examples of how to write one.
+const EXAMPLES: [&str; 2] = ["examples/hello-filter", "examples/quickstart/hello-again"];
+
+/// Builds all plugins.
+pub(crate) fn run() -> Result<()> {
+    ensure_wasm_target()?;
+    let names = names()?;
+    println!("building {} plugins for wasm32-wasip2", names.len());
+    let mut build = cargo(&["build", "--profile", "plugin", "--target", "wasm32-wasip2"]);
+    for name in &names {
+        build.args(["-p", name]);
+    }
+    succeed(&mut build)?;
+    fs::create_dir_all(directory())?;
+    for name in &names {
+        let to = directory().join(format!("{name}.wasm"));
+        let change = replace(&built(name), &to)?;
+        let kibibytes = fs::metadata(&to)?.len().div_ceil(1024);
+        println!("  {} {kibibytes} KiB, {change}", to.display());
+    }
+    Ok(())
+}
+
+/// Where the finished plugins are.
+pub(crate) fn directory() -> PathBuf {
+    workspace::target().join("plugins")
+}
+
+/// The names of all plugins, in order.
+pub(crate) fn names() -> Result<Vec<String>> {
+    let mut folders: Vec<_> = EXAMPLES.iter().map(PathBuf::from).collect();
+    for entry in fs::read_dir("plugins").context("cannot read plugins/")? {
+        folders.push(entry?.path());
+    }
+    let mut names: Vec<_> = folders
+        .iter()
+        .filter(|folder| folder.join("Cargo.toml").exists())
+        .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Puts a copy of one file in place of another in one step, so that nobody who
+/// watches ever sees half of it; leaves an equal one alone, so that nobody is
+/// woken for nothing. Says in a word what happened.
+pub(crate) fn replace(from: &Path, to: &Path) -> Result<&'static str> {
+    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|present| present == bytes) {
+        return Ok("unchanged");
+    }
+    let half = to.with_extension("wasm.part");
+    let written = fs::write(&half, bytes).and_then(|()| fs::rename(&half, to));
+    written.with_context(|| format!("cannot write {}", to.display()))?;
+    Ok("new")
+}
+
+fn built(name: &str) -> PathBuf {
+    let file = format!("{}.wasm", name.replace('-', "_"));
+    workspace::target().join("wasm32-wasip2/plugin").join(file)
+}

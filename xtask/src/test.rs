@@ -1,0 +1,139 @@
+//! `cargo xtask test`: every check there is, in order, up to the first that fails.
+//!
+//! What continuous integration runs is this and nothing else. With `CI=true` in
+//! the environment no check is left out because its tools are missing.
+
+use std::{env, process::Command, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    demo, plugins,
+    workspace::{self, cargo, ensure_wasm_target, succeed},
+};
+
+/// The exit code by which a script says that its tools are missing.
+const TOOLS_ARE_MISSING: i32 = 77;
+
+struct Step {
+    name: &'static str,
+    /// The command line that does this step alone.
+    command: &'static str,
+    run: fn(&'static str) -> Result<Outcome>,
+}
+
+enum Outcome {
+    Passed,
+    Skipped,
+}
+
+const STEPS: [Step; 10] = [
+    step("format", "cargo fmt --all --check", in_cargo),
+    step(
+        "lints",
+        "cargo clippy --workspace --all-targets -- -D warnings",
+        in_cargo,
+    ),
+    step(
+        "lints of components",
+        "cargo clippy --target wasm32-wasip2 -p PLUGIN -- -D warnings",
+        lint_components,
+    ),
+    step("plugins", "cargo xtask plugins", |_| done(plugins::run())),
+    step("a filter in C", "examples/hello-c/build.sh", script),
+    step(
+        "a filter in JavaScript",
+        "examples/hello-js/build.sh",
+        script,
+    ),
+    step(
+        "tests",
+        "cargo test --workspace --lib --bins --tests --examples",
+        in_cargo,
+    ),
+    step(
+        "tests in the documentation",
+        "cargo test --workspace --doc",
+        in_cargo,
+    ),
+    step(
+        "documentation",
+        "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+        document,
+    ),
+    step("demo", "cargo xtask demo --check", |_| done(demo::check())),
+];
+
+const fn step(
+    name: &'static str,
+    command: &'static str,
+    run: fn(&'static str) -> Result<Outcome>,
+) -> Step {
+    Step { name, command, run }
+}
+
+/// Runs all steps. An error, after the count, if one failed.
+pub(crate) fn run() -> Result<()> {
+    let mut passed = 0;
+    for Step { name, command, run } in &STEPS {
+        println!("\n=== {name}: {command}");
+        let start = Instant::now();
+        let outcome = run(command);
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(Outcome::Passed) => {
+                passed += 1;
+                println!("=== {name}: passed in {seconds:.1} s");
+            }
+            Ok(Outcome::Skipped) => println!("=== {name}: SKIPPED, .ci/run installs its tools"),
+            Err(error) => {
+                println!("=== {name}: FAILED after {seconds:.1} s: {error:#}");
+                println!("=== to run it alone: {command}");
+                println!("{passed} passed, 1 failed");
+                bail!("{name} failed");
+            }
+        }
+    }
+    println!("{passed} passed, 0 failed");
+    Ok(())
+}
+
+fn done(result: Result<()>) -> Result<Outcome> {
+    result.map(|()| Outcome::Passed)
+}
+
+/// Runs a step whose command line is plain words, the first of them `cargo`.
+fn in_cargo(command: &str) -> Result<Outcome> {
+    let words: Vec<_> = command.split_whitespace().skip(1).collect();
+    done(succeed(&mut cargo(&words)))
+}
+
+fn lint_components(_: &str) -> Result<Outcome> {
+    ensure_wasm_target()?;
+    let mut lint = cargo(&["clippy", "--target", "wasm32-wasip2"]);
+    for name in plugins::names()? {
+        lint.args(["-p", &name]);
+    }
+    done(succeed(lint.args(["--", "-D", "warnings"])))
+}
+
+fn document(_: &str) -> Result<Outcome> {
+    let mut document = cargo(&["doc", "--workspace", "--no-deps"]);
+    done(succeed(document.env("RUSTDOCFLAGS", "-D warnings")))
+}
+
+/// Runs a build script of an example, which may lack its tools but not in CI.
+/// It leaves its plugin in the folder `PLUGINS`.
+fn script(path: &str) -> Result<Outcome> {
+    let status = Command::new(path)
+        .env("PLUGINS", workspace::root().join(plugins::directory()))
+        .status()
+        .with_context(|| format!("cannot run {path}"))?;
+    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
+    match status.code() {
+        Some(0) => Ok(Outcome::Passed),
+        Some(TOOLS_ARE_MISSING) if !is_ci => Ok(Outcome::Skipped),
+        Some(TOOLS_ARE_MISSING) => bail!("its tools are missing, and CI=true"),
+        _ => bail!("it ended with {status}"),
+    }
+}
