@@ -2,13 +2,17 @@
 //! gateway would, and an exchange to call them with.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use portcullis::{
+    config::{self, Position, Service},
     exchange::{
         ClientAddr, Exchange, Phase, RequestId, ResponseHead, RouteIndex, Scheme, ServiceIndex,
     },
@@ -17,6 +21,7 @@ use portcullis::{
         RuntimeOptions,
     },
 };
+use ring::hmac;
 use serde_json::Value;
 
 /// Loads plugins and makes instances of them.
@@ -136,4 +141,34 @@ pub fn exchange() -> Box<Exchange> {
         }),
         ..Exchange::empty()
     })
+}
+
+/// A service with instances at these addresses.
+pub fn service(name: &str, addresses: impl Iterator<Item = std::net::SocketAddr>) -> Service {
+    Service {
+        name: name.into(),
+        instances: addresses
+            .map(|address| config::Instance {
+                address: address.to_string(),
+                weight: NonZeroU32::MIN,
+                metadata: BTreeMap::new(),
+                at: Position::START,
+            })
+            .collect(),
+        balancer: None,
+        health_check: None,
+        at: Position::START,
+    }
+}
+
+/// A JSON Web Token, HS256, of issuer `example`, that expires in the year 2100.
+pub fn token(secret: &str) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let header = encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let claims =
+        encode(br#"{"iss":"example","sub":"ann","scope":"users:read","exp":4102444800}"#);
+    let signed = format!("{header}.{claims}");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = encode(hmac::sign(&key, signed.as_bytes()).as_ref());
+    format!("{signed}.{signature}")
 }

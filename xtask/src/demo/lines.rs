@@ -157,7 +157,7 @@ pub(crate) const LINES: &[Line] = &[
     ),
     line(
         "whoever comes back then, passes: curl waits as long as Retry-After says",
-        r#"curl -s --retry 2 -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $CAROL" http://{gateway}/api/users/1"#,
+        r#"curl -s --retry 2 -o {scratch}/answer -w '%{http_code}\n' -H "Authorization: Bearer $CAROL" http://{gateway}/api/users/1"#,
         Lines(&["200"]),
     ),
     line(
@@ -204,7 +204,7 @@ pub(crate) const LINES: &[Line] = &[
     ),
     line(
         "the breaker lets a trial through after the time in Retry-After, and closes",
-        r#"curl -s --retry 4 -o /dev/null -w '%{http_code}\n' 'http://{gateway}/api/products/1?n=[1-5]' | uniq -c"#,
+        r#"curl -s --retry 4 -o {scratch}/answer -w '%{http_code}\n' 'http://{gateway}/api/products/1?n=[1-5]' | uniq -c"#,
         Lines(&["5 200"]),
     ),
     line(

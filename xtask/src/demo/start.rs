@@ -60,13 +60,9 @@ pub(crate) fn check() -> Result<()> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     plugins::run()?;
     println!("building the gateway and the services");
-    succeed(&mut cargo(&[
-        "build",
-        "-p",
-        "portcullis",
-        "-p",
-        "demo-services",
-    ]))?;
+    // The whole workspace, so that the features are those of the tests, and
+    // nothing is built twice.
+    succeed(&mut cargo(&["build", "--workspace", "--bins"]))?;
     let home = furnish(arguments.port)?;
     ports::ensure_free(&needed_ports(arguments.port))?;
 

@@ -77,14 +77,14 @@ fn service(addresses: &[SocketAddr], check: HealthCheck) -> config::Service {
         address: address.to_string(),
         weight: NonZeroU32::MIN,
         metadata: BTreeMap::new(),
-        at: Position::default(),
+        at: Position::START,
     };
     config::Service {
         name: "a".to_owned(),
         instances: addresses.iter().map(instance).collect(),
         balancer: None,
         health_check: Some(check),
-        at: Position::default(),
+        at: Position::START,
     }
 }
 

@@ -18,14 +18,14 @@ fn service(name: &str, instances: &[(&str, u32)]) -> config::Service {
         address: address.to_owned(),
         weight: NonZeroU32::new(weight).expect("not zero"),
         metadata: BTreeMap::new(),
-        at: Position::default(),
+        at: Position::START,
     };
     config::Service {
         name: name.to_owned(),
         instances: instances.iter().map(instance).collect(),
         balancer: None,
         health_check: None,
-        at: Position::default(),
+        at: Position::START,
     }
 }
 

@@ -63,19 +63,16 @@ pub(super) fn write(data: &Data, level: Level, line: &str) {
 /// A line is one line, whatever a plugin puts into it.
 fn printable(line: &str) -> Cow<'_, str> {
     let control = |c: char| c.is_control() && c != '\t';
-    match line.contains(control) {
-        false => Cow::Borrowed(line),
-        true => {
-            let mut escaped = String::with_capacity(line.len() + 8);
-            for c in line.chars() {
-                match control(c) {
-                    true => escaped.extend(c.escape_default()),
-                    false => escaped.push(c),
-                }
-            }
-            Cow::Owned(escaped)
-        }
+    if !line.contains(control) {
+        return Cow::Borrowed(line);
     }
+    let mut escaped = String::with_capacity(line.len() + 8);
+    for piece in line.split_inclusive(control) {
+        let text = piece.trim_end_matches(control);
+        escaped.push_str(text);
+        escaped.extend(piece[text.len()..].chars().flat_map(char::escape_default));
+    }
+    Cow::Owned(escaped)
 }
 
 /// Where a plugin writes to.

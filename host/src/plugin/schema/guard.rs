@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Parts that a schema may have, and references that a chain may follow.
 const MOST_PARTS: usize = 20_000;
-const LONGEST_CHAIN: usize = 64;
+const LONGEST_CHAIN: usize = 32;
 
 /// Keywords whose schemas apply to the same value as the schema around them.
 const IN_PLACE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"];

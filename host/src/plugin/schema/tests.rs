@@ -109,7 +109,7 @@ fn values_are_never_shown() {
 
 #[test]
 fn a_hostile_schema_is_refused_and_nothing_else_happens() {
-    let deep = (0..100).fold(json!({}), |inner, _| json!({ "allOf": [inner] }));
+    let deep = (0..40).fold(json!({}), |inner, _| json!({ "allOf": [inner] }));
     let wide = json!({ "enum": vec![0; 30_000] });
     for (schema, reason) in [
         (

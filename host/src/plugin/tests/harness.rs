@@ -4,7 +4,7 @@ use std::{
     env, fs,
     path::PathBuf,
     process::Command,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use crate::{
         Configured, ConfiguredOptions, HostServices, Instance, Names, Plugin, PluginError, Runtime,
         RuntimeOptions,
     },
+    state::{Clock, Counters, KeyValue},
 };
 
 /// The plugin that does what it is told.
@@ -29,6 +30,9 @@ pub(super) fn spinning_at_start() -> Vec<u8> {
 }
 
 fn build(arguments: &[&str]) -> Vec<u8> {
+    // Builds with other features have the same output: one at a time.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock();
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests/hostile");
     // Beside this test's own build: .../deps/NAME-HASH is three levels down.
     let test = env::current_exe().expect("a test knows its file");
@@ -38,18 +42,22 @@ fn build(arguments: &[&str]) -> Vec<u8> {
         .expect("a target directory")
         .join("guests");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--target",
+            "wasm32-wasip2",
+        ])
         .args(arguments)
         .arg("--target-dir")
-        .arg(target.join(arguments.concat()))
+        .arg(&target)
         .current_dir(package)
         .status()
         .expect("cargo runs");
     assert!(built.success(), "the test's plugin does not build");
-    let file = target
-        .join(arguments.concat())
-        .join("wasm32-wasip2/release/hostile.wasm");
-    fs::read(file).expect("the plugin was built")
+    fs::read(target.join("wasm32-wasip2/release/hostile.wasm")).expect("the plugin was built")
 }
 
 /// One runtime for all tests, as a process has one.
@@ -58,8 +66,10 @@ pub(in crate::plugin) fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new(RuntimeOptions::default()).unwrap())
 }
 
+/// Compiled once for all tests.
 pub(in crate::plugin) fn plugin() -> Arc<Plugin> {
-    runtime().load("hostile", hostile()).unwrap()
+    static PLUGIN: OnceLock<Arc<Plugin>> = OnceLock::new();
+    Arc::clone(PLUGIN.get_or_init(|| runtime().load("hostile", hostile()).unwrap()))
 }
 
 /// How long a call may take in these tests. Long enough for a slow machine.
@@ -75,7 +85,11 @@ pub(super) fn options(deed: &str) -> ConfiguredOptions {
         },
         grants: None,
         names: Arc::new(Names::new(["home"], ["users", "orders"])),
-        services: Arc::new(HostServices::detached()),
+        services: Arc::new(HostServices {
+            counters: Counters::new(1_000, Clock::system()),
+            store: KeyValue::new(1 << 20, Clock::system()),
+            ..HostServices::detached()
+        }),
     }
 }
 

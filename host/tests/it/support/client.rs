@@ -113,9 +113,9 @@ async fn exchange(
     kept: Option<Connection>,
     request: Request<Full<Bytes>>,
 ) -> Result<(Reply, Option<Connection>), Box<dyn std::error::Error>> {
-    let mut connection = match kept {
-        Some(mut kept) if kept.ready().await.is_ok() => kept,
-        _ => connect(address).await?,
+    let mut connection = match still_open(kept).await {
+        Some(kept) => kept,
+        None => connect(address).await?,
     };
     let response = connection.send_request(request).await?;
     let (parts, body) = response.into_parts();
@@ -127,6 +127,11 @@ async fn exchange(
         body,
     };
     Ok((reply, Some(connection).filter(|_| !close)))
+}
+
+async fn still_open(kept: Option<Connection>) -> Option<Connection> {
+    let mut kept = kept?;
+    kept.ready().await.ok().map(|()| kept)
 }
 
 async fn connect(address: SocketAddr) -> Result<Connection, Box<dyn std::error::Error>> {

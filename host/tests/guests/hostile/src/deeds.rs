@@ -7,6 +7,7 @@ use crate::bindings::portcullis::gateway::{
     crypto::{self, VerificationKey},
     discovery, exchange, log, metrics, store,
 };
+use crate::random::wasi::random::random::get_random_bytes;
 
 /// What comes of a deed, if the plugin survives it.
 pub enum Outcome {
@@ -126,7 +127,7 @@ fn recurse(depth: u64) -> u64 {
 fn print() {
     println!("on standard output");
     eprintln!("on standard error");
-    for line in 0..5_000 {
+    for line in 0..2_000 {
         log::write(log::Level::Info, &format!("{line}\n{}", "x".repeat(5_000)));
     }
 }
@@ -139,12 +140,7 @@ fn keys() {
 }
 
 fn random() {
-    unsafe extern "C" {
-        fn getentropy(buffer: *mut u8, length: usize) -> i32;
-    }
-    let mut buffer = vec![0_u8; 1 << 20];
-    unsafe { getentropy(buffer.as_mut_ptr(), buffer.len()) };
-    black_box(buffer);
+    black_box(get_random_bytes(1 << 20));
 }
 
 /// What the gateway says to each change that it must refuse.
@@ -167,9 +163,11 @@ fn refusals() -> String {
         exchange::set_path("/fine"),
         exchange::set_service("users"),
     ];
-    let words =
-        said.map(|said| said.map_or_else(|refusal| format!("{refusal:?}"), |()| "ok".into()));
-    words.join(" ")
+    said.map(word).join(" ")
+}
+
+fn word(said: Result<(), exchange::Refusal>) -> &'static str {
+    said.map_or_else(|refusal| refusal.name(), |()| "ok")
 }
 
 fn many_headers() -> String {
@@ -181,7 +179,7 @@ fn many_headers() -> String {
 
 fn many_fields() -> String {
     let fields = vec![("a".to_string(), b"b".to_vec()); 33_000];
-    format!("{:?}", exchange::respond(200, &fields, b""))
+    word(exchange::respond(200, &fields, b"")).into()
 }
 
 /// What there is of a world outside.

@@ -11,6 +11,21 @@ mod bindings {
     });
 }
 
+/// WASI's random numbers without the bounds that a standard library has, and
+/// of the first version of the interface.
+mod random {
+    wit_bindgen::generate!({
+        inline: "
+            package wasi:random@0.2.0;
+            interface random {
+                get-random-bytes: func(len: u64) -> list<u8>;
+                get-random-u64: func() -> u64;
+            }
+            world numbers { import random; }
+        ",
+    });
+}
+
 mod deeds;
 
 use std::cell::{Cell, RefCell};
