@@ -25,6 +25,8 @@ pub enum Error {
     BodyTooLarge,
     /// The client broke off while its body was read.
     ClientGone,
+    /// The route's time ran out while the client was still sending its body.
+    ClientSlow,
     /// Neither the route nor a filter named a service.
     NoService,
     /// The service has no healthy instance.
@@ -47,6 +49,7 @@ impl Error {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoService | Self::NoInstance | Self::Plugin => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect | Self::Upstream => StatusCode::BAD_GATEWAY,
@@ -76,6 +79,7 @@ impl fmt::Display for Error {
             Self::NotImplemented => "the gateway does not serve this method",
             Self::BodyTooLarge => "the request's body is over the limit",
             Self::ClientGone => "the client broke off while sending its body",
+            Self::ClientSlow => "the client took too long to send its body",
             Self::NoService => "no service is named for this request",
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
@@ -136,6 +140,7 @@ mod tests {
         let cases = [
             (Error::BadRequest("the Host header is missing"), 400),
             (Error::ClientGone, 400),
+            (Error::ClientSlow, 408),
             (Error::NoRoute, 404),
             (Error::MethodNotAllowed(vec![Method::GET]), 405),
             (Error::BodyTooLarge, 413),

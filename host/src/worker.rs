@@ -94,7 +94,8 @@ impl Worker {
             connect_timeout: limits.connect_timeout,
             idle_connections: limits.idle_connections,
             idle_timeout: limits.idle_timeout,
-        });
+        })
+        .measured(Arc::clone(&shared.metrics));
         let local = Local::take(shared.current.load(), index);
         Self {
             index,

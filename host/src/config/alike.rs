@@ -7,18 +7,19 @@ use crate::{
     router::{Conflict, Router},
 };
 
-use super::{Diagnostic, Diagnostics, Route};
+use super::{Diagnostic, Diagnostics, route::ReadRoute};
 
 /// Notes every pair of routes that match alike.
-pub(super) fn note_routes_alike(routes: &[Route], mistakes: &RefCell<Diagnostics>) {
-    let numbered = (0..)
-        .map(RouteIndex)
-        .zip(routes.iter().map(|route| &route.matches));
-    let Err(conflicts) = Router::build(numbered) else {
+pub(super) fn note_routes_alike(routes: &[ReadRoute], mistakes: &RefCell<Diagnostics>) {
+    let numbered = (0..).map(RouteIndex).zip(routes);
+    let known = numbered.filter(|(_, read)| read.match_known);
+    let Err(conflicts) = Router::build(known.map(|(index, read)| (index, &read.route.matches)))
+    else {
         return;
     };
     for Conflict { first, second } in conflicts {
-        let (first, second) = (&routes[first.0 as usize], &routes[second.0 as usize]);
+        let route = |index: RouteIndex| &routes[index.0 as usize].route;
+        let (first, second) = (route(first), route(second));
         let message = format!(
             "route `{}` matches exactly what route `{}` at {} matches",
             second.name, first.name, first.at

@@ -22,21 +22,53 @@ use super::{
 /// The largest configuration file.
 const LARGEST: u64 = 4 * MIB;
 
+/// What a file says, as far as it can be read, and all that is wrong with it.
+pub struct Reading {
+    /// The configuration, where mistakes are in it with defaults in place of
+    /// what they are in: good for finding more mistakes, never for serving.
+    /// None if so much is wrong that looking further would only mislead.
+    pub config: Option<Config>,
+    /// The mistakes.
+    pub mistakes: Diagnostics,
+}
+
+impl Reading {
+    /// The configuration, if nothing is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes.
+    pub fn checked(self) -> Result<Config, Diagnostics> {
+        match self.config {
+            Some(config) => self.mistakes.or(config),
+            // A reader gives nothing only after noting why.
+            None => Err(self.mistakes),
+        }
+    }
+}
+
 /// Reads and checks a configuration file: YAML (`.yaml`, `.yml`), TOML
 /// (`.toml`) or JSON (`.json`). `env` looks up a variable of the environment.
 ///
 /// Blocks: it reads a file, which must be at most 4 MiB. Other files that the
 /// configuration names (plugins) are not looked at.
 ///
+/// Finds all mistakes, but that a mistake against the format's syntax hides
+/// what comes after it.
+pub fn read(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Reading {
+    match text(path) {
+        Ok(text) => reading(path, &text, env),
+        Err(mistake) => single(path, mistake),
+    }
+}
+
+/// [`read`], for those who have no use for a configuration with mistakes.
+///
 /// # Errors
 ///
-/// All mistakes in it, but that a mistake against the format's syntax hides
-/// what comes after it.
+/// All mistakes.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Diagnostics> {
-    match read(path) {
-        Ok(text) => parse(path, &text, env),
-        Err(mistake) => Err(single(path, mistake)),
-    }
+    read(path, env).checked()
 }
 
 /// The same for a text; `path` says the format, and what relative paths in it
@@ -50,30 +82,34 @@ pub fn parse(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Diagnostics> {
+    reading(path, text, env).checked()
+}
+
+fn reading(path: &Path, text: &str, env: Environment<'_>) -> Reading {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match tree(path, text) {
         Ok(node) => check(path, node, env),
-        Err(mistake) => Err(single(path, mistake)),
+        Err(mistake) => single(path, mistake),
     }
 }
 
-fn single(path: &Path, mistake: Diagnostic) -> Diagnostics {
+fn single(path: &Path, mistake: Diagnostic) -> Reading {
     let mut mistakes = Diagnostics::new(path);
     mistakes.push(mistake);
-    mistakes
+    Reading {
+        config: None,
+        mistakes,
+    }
 }
 
-fn check(path: &Path, mut node: Node, env: Environment<'_>) -> Result<Config, Diagnostics> {
+fn check(path: &Path, mut node: Node, env: Environment<'_>) -> Reading {
     let mut mistakes = Diagnostics::new(path);
     drop_duplicates(&mut node, "", &mut mistakes);
     interpolate(&mut node, "", env, &mut mistakes);
     let mistakes = RefCell::new(mistakes);
-    let config = config(&Item::root(&node, &mistakes), path, &mistakes);
-    let mistakes = mistakes.into_inner();
-    match config {
-        Some(config) => mistakes.or(config),
-        // A reader gives nothing only after noting why.
-        None => Err(mistakes),
+    Reading {
+        config: config(&Item::root(&node, &mistakes), path, &mistakes),
+        mistakes: mistakes.into_inner(),
     }
 }
 
@@ -108,7 +144,7 @@ fn empty() -> Diagnostic {
         .hint("it needs at least `listeners`: a list of `address: 127.0.0.1:8080`")
 }
 
-fn read(path: &Path) -> Result<String, Diagnostic> {
+fn text(path: &Path) -> Result<String, Diagnostic> {
     let bytes = read_bytes(path).map_err(|error| {
         whole_file(format!("cannot be read: {error}")).hint("is the path right?")
     })?;

@@ -51,7 +51,7 @@ mod yaml;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use load::{load, parse};
+pub use load::{Reading, load, parse, read};
 pub use model::{
     Admin, Backoff, Config, HealthCheck, Instance, Isolation, Limits, Listener, Match, OnError,
     PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,

@@ -17,7 +17,8 @@ use http::{HeaderName, Method};
 
 use super::{PathPattern, Position};
 
-/// A whole configuration.
+/// A whole configuration, checked; or, in a `Reading` with mistakes, what
+/// could be read of one.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file it was read from.
@@ -208,6 +209,9 @@ pub struct PluginConfig {
     pub positions: BTreeMap<String, Position>,
     /// JSON pointers of the texts that came, in part, from the environment.
     pub interpolated: BTreeSet<String>,
+    /// JSON pointers of the texts that refer to something missing, which is
+    /// noted already; `json` has an empty text there.
+    pub broken: BTreeSet<String>,
 }
 
 impl PluginConfig {
@@ -217,6 +221,7 @@ impl PluginConfig {
             json: serde_json::json!({}),
             positions: BTreeMap::from([(String::new(), at)]),
             interpolated: BTreeSet::new(),
+            broken: BTreeSet::new(),
         }
     }
 
@@ -264,7 +269,8 @@ pub struct Retries {
     pub on: Vec<RetryOn>,
     /// Waiting between tries.
     pub backoff: Backoff,
-    /// The most retries there may be, as percent of requests. Default 20.
+    /// The most retries there may be, as percent of requests; those after a
+    /// failure to connect are not counted. Default 20.
     pub budget_percent: u32,
     /// Retries a second that are allowed whatever the percentage says. Default 3.
     pub budget_min_per_second: u32,

@@ -71,40 +71,38 @@ impl Node {
 
     /// The value as it is handed to a plugin.
     pub(super) fn to_plugin_config(&self) -> PluginConfig {
-        let mut positions = BTreeMap::new();
-        let mut interpolated = BTreeSet::new();
-        let json = self.to_json("", &mut positions, &mut interpolated);
-        PluginConfig {
-            json,
-            positions,
-            interpolated,
-        }
+        let mut config = PluginConfig {
+            json: serde_json::Value::Null,
+            positions: BTreeMap::new(),
+            interpolated: BTreeSet::new(),
+            broken: BTreeSet::new(),
+        };
+        config.json = self.to_json("", &mut config);
+        config
     }
 
-    fn to_json(
-        &self,
-        pointer: &str,
-        positions: &mut BTreeMap<String, Position>,
-        interpolated: &mut BTreeSet<String>,
-    ) -> serde_json::Value {
-        positions.insert(pointer.to_owned(), self.at);
+    /// The value as JSON; what is to be known of its parts goes to `config`.
+    fn to_json(&self, pointer: &str, config: &mut PluginConfig) -> serde_json::Value {
+        config.positions.insert(pointer.to_owned(), self.at);
         if self.interpolated {
-            interpolated.insert(pointer.to_owned());
+            config.interpolated.insert(pointer.to_owned());
         }
         match &self.value {
-            Value::Null | Value::Broken => serde_json::Value::Null,
+            Value::Null => serde_json::Value::Null,
+            Value::Broken => {
+                config.broken.insert(pointer.to_owned());
+                "".into()
+            }
             Value::Boolean(boolean) => (*boolean).into(),
             Value::Number(number) => number.clone().into(),
             Value::Text(text) => text.clone().into(),
             Value::List(items) => (items.iter().enumerate())
-                .map(|(number, item)| {
-                    item.to_json(&format!("{pointer}/{number}"), positions, interpolated)
-                })
+                .map(|(number, item)| item.to_json(&format!("{pointer}/{number}"), config))
                 .collect(),
             Value::Map(entries) => (entries.iter())
                 .map(|Entry { key, node, .. }| {
                     let pointer = format!("{pointer}/{}", pointer_token(key));
-                    let json = node.to_json(&pointer, positions, interpolated);
+                    let json = node.to_json(&pointer, config);
                     (key.clone(), json)
                 })
                 .collect(),

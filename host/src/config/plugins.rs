@@ -40,11 +40,15 @@ impl Plugins {
     }
 }
 
-/// `{ directory, cache, limits }`; paths are relative to `base`.
+/// `{ directory, cache, limits }`; paths are relative to `base`. None if the
+/// directory is not known.
 pub(super) fn plugins(item: &Item<'_>, base: &Path) -> Option<Plugins> {
     let fields = item.fields(&["directory", "cache", "limits"])?;
     let usual = Plugins::beside(base);
-    let directory = fields.read_or("directory", usual.directory, |item| path(item, base));
+    let directory = match fields.get("directory") {
+        Some(item) => path(&item, base)?,
+        None => usual.directory,
+    };
     Some(Plugins {
         cache: fields.read_or("cache", directory.join(".cache"), |item| path(item, base)),
         directory,

@@ -19,7 +19,7 @@ use super::{
 /// More threads than any machine has use for.
 const MOST_WORKERS: u64 = 1_024;
 
-/// Reads a tree; none if a part that everything needs is missing or wrong.
+/// Reads a tree; none if it is no map, or where plugins are cannot be read.
 pub(super) fn config(
     item: &Item<'_>,
     file: &Path,
@@ -45,20 +45,24 @@ pub(super) fn config(
     let listeners = fields.require("listeners", "[{ address: \"127.0.0.1:8080\" }]", |item| {
         listeners(item, fields.get("admin").as_ref(), admin.as_ref())
     });
-    let plugins = fields.read_or("plugins", Plugins::beside(base), |item| plugins(item, base));
+    let plugins = match fields.get("plugins") {
+        Some(item) => plugins(&item, base),
+        None => Some(Plugins::beside(base)),
+    };
     let names = service_names(&fields);
     let services = fields.read("services", services).unwrap_or_default();
     let routes = fields
         .read("routes", |item| routes(item, &names))
         .unwrap_or_default();
     note_routes_alike(&routes, mistakes);
+    let routes = routes.into_iter().map(|read| read.route).collect();
     Some(Config {
         file: file.to_owned(),
         workers,
         limits: fields.read_or("limits", Limits::default(), limits),
-        listeners: listeners?,
+        listeners: listeners.unwrap_or_default(),
         admin,
-        plugins,
+        plugins: plugins?,
         services,
         routes,
     })

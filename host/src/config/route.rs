@@ -19,8 +19,15 @@ use super::{
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A route as far as it could be read.
+pub(super) struct ReadRoute {
+    pub(super) route: Route,
+    /// False if `route.matches` stands in for something that cannot be read.
+    pub(super) match_known: bool,
+}
+
 /// A list of routes, no name twice, whose services are among `services`.
-pub(super) fn routes(item: &Item<'_>, services: &Services<'_>) -> Option<Vec<Route>> {
+pub(super) fn routes(item: &Item<'_>, services: &Services<'_>) -> Option<Vec<ReadRoute>> {
     let mut names = HashMap::new();
     item.list_of("`- name: …`", |item| route(item, services, &mut names))
 }
@@ -43,7 +50,7 @@ fn route(
     item: &Item<'_>,
     services: &Services<'_>,
     names: &mut HashMap<String, Position>,
-) -> Option<Route> {
+) -> Option<ReadRoute> {
     let fields = item.fields(&["name", "match", "pipeline", "service", "timeout", "retries"])?;
     let name = fields.require("name", "NAME", |item| unique(item, names));
     let matches = match fields.get("match") {
@@ -54,14 +61,17 @@ fn route(
     let timeout = fields.read_or("timeout", TIMEOUT, duration);
     let retries = fields.read_or("retries", Retries::default(), |item| retries(item, timeout));
     let service = service(item, &fields, services);
-    Some(Route {
-        name: name?,
-        matches: matches?,
-        pipeline: pipeline.unwrap_or_default(),
-        service,
-        timeout,
-        retries,
-        at: item.at(),
+    Some(ReadRoute {
+        match_known: matches.is_some(),
+        route: Route {
+            name: name.unwrap_or_else(|| item.key.clone()),
+            matches: matches.unwrap_or_default(),
+            pipeline: pipeline.unwrap_or_default(),
+            service,
+            timeout,
+            retries,
+            at: item.at(),
+        },
     })
 }
 

@@ -13,9 +13,9 @@ use super::{
 pub(super) fn services(item: &Item<'_>) -> Option<Vec<Service>> {
     let entries = item.entries("`NAME: { instances: [{ address: \"127.0.0.1:9001\" }] }`")?;
     let services = entries.into_iter().filter_map(|(entry, item)| {
-        let name = name::checked(&item, entry.at, &entry.key);
-        let service = service(&item, entry.key.clone());
-        name.and(service)
+        // A name that is none is noted; what the service holds is read all the same.
+        let _ = name::checked(&item, entry.at, &entry.key);
+        service(&item, entry.key.clone())
     });
     Some(services.collect())
 }

@@ -43,9 +43,10 @@ pub(super) fn step(item: &Item<'_>) -> Option<Step> {
     })
 }
 
+/// None if one of them is none: fewer grants than meant would be a mistake more.
 fn grants(item: &Item<'_>) -> Option<Vec<String>> {
     let choices = GRANTS.map(|name| (name, name));
-    item.list_of("`[counters, log]`", |item| {
-        choice(item, &choices).map(str::to_owned)
-    })
+    let items = item.list("`[counters, log]`")?;
+    let read: Vec<_> = items.iter().map(|item| choice(item, &choices)).collect();
+    read.into_iter().map(|name| name.map(str::to_owned)).collect()
 }

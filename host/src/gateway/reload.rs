@@ -71,13 +71,12 @@ impl Reloader {
         file: PathBuf,
         environment: Environment,
     ) -> Result<(Self, Snapshot), StartError> {
-        let config = config::load(&file, &*environment).map_err(StartError::Config)?;
-        let config = Arc::new(config);
+        let (config, mistakes) = read(&file, &environment).map_err(StartError::Config)?;
         let runtime = runtime(&config).map_err(StartError::Runtime)?;
         let builder = builder(&config);
         let library = library(&runtime, &config);
         let draft = builder
-            .draft(Arc::clone(&config), &library)
+            .draft(Arc::clone(&config), &library, mistakes)
             .map_err(StartError::Config)?;
         let fingerprint = fingerprint(&config, draft.plugins());
         let snapshot = builder
@@ -157,10 +156,10 @@ impl Reloader {
     }
 
     fn build(&self) -> Result<Option<Snapshot>, Diagnostics> {
-        let config = Arc::new(config::load(&self.file, &*self.environment)?);
+        let (config, mistakes) = read(&self.file, &self.environment)?;
         let library = library(&self.runtime, &self.started);
         self.status.library.store(Arc::new(library.clone()));
-        let draft = self.builder.draft(Arc::clone(&config), &library)?;
+        let draft = self.builder.draft(Arc::clone(&config), &library, mistakes)?;
         let fingerprint = fingerprint(&config, draft.plugins());
         let generation = {
             let running = self.running();
@@ -208,17 +207,30 @@ impl fmt::Display for Checked {
 ///
 /// Every mistake in the configuration and in what plugins say of theirs.
 pub fn check(file: &Path, environment: &Environment) -> Result<Checked, StartError> {
-    let config = Arc::new(config::load(file, &**environment).map_err(StartError::Config)?);
+    let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
     let runtime = runtime(&config).map_err(StartError::Runtime)?;
     let library = library(&runtime, &config);
     let draft = builder(&config)
-        .draft(Arc::clone(&config), &library)
+        .draft(Arc::clone(&config), &library, mistakes)
         .map_err(StartError::Config)?;
     Ok(Checked {
         routes: config.routes.len(),
         services: config.services.len(),
         plugins: draft.plugins().len(),
     })
+}
+
+/// The configuration as far as it can be read, and the mistakes in it: those
+/// of its plugins are to be found before anybody is told.
+fn read(
+    file: &Path,
+    environment: &Environment,
+) -> Result<(Arc<Config>, Diagnostics), Diagnostics> {
+    let config::Reading { config, mistakes } = config::read(file, &**environment);
+    match config {
+        Some(config) => Ok((Arc::new(config), mistakes)),
+        None => Err(mistakes),
+    }
 }
 
 fn runtime(config: &Config) -> Result<Runtime, String> {

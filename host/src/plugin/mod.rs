@@ -13,7 +13,7 @@
 //!   memory. Called by `pipeline`, synchronously, on its worker.
 //!
 //! Reading order: `runtime`, `compiled` (what a component is accepted as),
-//! `plugin`, `configured`, `instance` (the hot path), `data` (what a store
+//! `loaded`, `configured`, `instance` (the hot path), `data` (what a store
 //! holds), then `host`, one file per interface that plugins import. `ticker`
 //! keeps deadlines, `limiter` memory, `cache` compiled code. `schema`, `loader`
 //! and `watcher` stand beside: configuration against a plugin's schema, the
@@ -34,10 +34,10 @@ mod host;
 mod instance;
 mod limiter;
 mod link;
+mod loaded;
 mod loader;
 mod log_budget;
 mod names;
-mod plugin;
 mod runtime;
 pub mod schema;
 mod services;
@@ -52,9 +52,9 @@ pub use configured::{Configured, ConfiguredOptions};
 pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
 pub use exports::Hooks;
 pub use instance::{Instance, Verdict};
+pub use loaded::{Description, Plugin};
 pub use loader::{Directory, ReadError};
 pub use names::Names;
-pub use plugin::{Description, Plugin};
 pub use runtime::{Runtime, RuntimeOptions};
 pub use services::HostServices;
 pub use watcher::{Changes, watch};

@@ -19,6 +19,7 @@ use super::Flight;
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     bytes: Cell<u64>,
+    pending: Cell<bool>,
     broken: Cell<Option<BodyError>>,
 }
 
@@ -26,6 +27,11 @@ impl Meter {
     /// Bytes that came from the client so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.get()
+    }
+
+    /// True while the client has not sent all of its body.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.get()
     }
 
     /// The error that the body's own failure stands for, if it failed: it is
@@ -70,11 +76,14 @@ impl RequestBody {
     pub(super) fn new(incoming: Incoming, meter: Rc<Meter>, limit: u64) -> Self {
         match incoming.is_end_stream() {
             true => Self::Empty,
-            false => Self::Stream(Metered {
-                incoming,
-                meter,
-                limit,
-            }),
+            false => {
+                meter.pending.set(true);
+                Self::Stream(Metered {
+                    incoming,
+                    meter,
+                    limit,
+                })
+            }
         }
     }
 
@@ -122,6 +131,7 @@ impl Metered {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+            self.meter.pending.set(false);
             return Poll::Ready(None);
         };
         let Ok(frame) = frame else {
@@ -133,6 +143,7 @@ impl Metered {
                 return self.broken(BodyError::TooLarge);
             }
             self.meter.bytes.set(bytes);
+            self.meter.pending.set(!self.incoming.is_end_stream());
         }
         Poll::Ready(Some(Ok(frame)))
     }

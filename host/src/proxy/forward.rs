@@ -82,7 +82,6 @@ async fn send(
     flight.exchange.instance = Some(instance.address);
     flight.exchange.tried.push(instance.number);
     flight.outcome.attempts += 1;
-    flight.outcome.forwarded = true;
     flight.in_flight = Some(instance.begin());
     let begun = Instant::now();
     let until = match flight.route().retries.per_try_timeout {
@@ -91,15 +90,12 @@ async fn send(
     };
     match timeout_at(until, worker.pool().send(instance.address, request)).await {
         Ok(Ok(response)) => {
+            flight.outcome.forwarded = true;
             instance.record_latency(begun.elapsed());
             Ok(response)
         }
         Ok(Err(error)) => Err(broken(flight, error)),
-        Err(_elapsed) => Err(Failed {
-            error: Error::Timeout,
-            reason: Some(Reason::Timeout),
-            unsent: None,
-        }),
+        Err(_elapsed) => Err(too_late(flight)),
     }
 }
 
@@ -110,16 +106,34 @@ fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
         "{error}"
     );
     let client = flight.meter.as_ref().and_then(|meter| meter.error());
-    // A body that broke off is the client's fault and says nothing of the instance.
-    flight.outcome.forwarded = client.is_none();
     let upstream = match error.kind {
         SendErrorKind::Connect | SendErrorKind::ConnectTimeout => Error::Connect,
         _ => Error::Upstream,
     };
+    flight.outcome.forwarded = upstream == Error::Upstream && client.is_none();
     Failed {
         error: client.unwrap_or(upstream),
         reason: error.reason,
         unsent: error.unsent.map(|request| request.into_body()),
+    }
+}
+
+/// A try that ran out of time. While the client was still sending its body
+/// that says nothing of the instance.
+fn too_late(flight: &mut Flight) -> Failed {
+    let slow = flight.meter.as_ref().is_some_and(|meter| meter.is_pending());
+    flight.outcome.forwarded = !slow;
+    match slow {
+        true => Failed {
+            error: Error::ClientSlow,
+            reason: None,
+            unsent: None,
+        },
+        false => Failed {
+            error: Error::Timeout,
+            reason: Some(Reason::Timeout),
+            unsent: None,
+        },
     }
 }
 
@@ -150,14 +164,20 @@ fn pick(flight: &mut Flight, service: ServiceIndex) -> Result<Arc<Instance>, Err
 }
 
 /// Whether policy, attempts, method, body and budget allow another try. Takes
-/// from the budget if so.
+/// from the budget if so, unless the try reached nobody: a try after that is
+/// no more load than the first would have been, and an instance that is gone
+/// must not use up what is kept for those that are overloaded.
 fn may_retry(flight: &Flight, reason: Reason, body: BodyState) -> bool {
     let route = flight.route();
     let request = Repeatable::new(&flight.exchange.method, body);
+    let within_budget = || {
+        reason == Reason::ConnectFailure
+            || flight
+                .budget()
+                .retry(std::time::Instant::now(), &route.retries)
+    };
     let allowed = Policy::new(&route.retries).should_retry(reason, request, flight.outcome.attempts)
-        && flight
-            .budget()
-            .retry(std::time::Instant::now(), &route.retries);
+        && within_budget();
     if allowed {
         route.metrics.retried();
     }

@@ -41,24 +41,33 @@ pub struct Draft {
 
 impl Builder {
     /// Loads nothing and changes nothing: configures every plugin that the
-    /// configuration names, and says all that is wrong. What `check` does.
-    pub fn draft(&self, config: Arc<Config>, library: &Library) -> Result<Draft, Diagnostics> {
+    /// configuration names. What `check` does.
+    ///
+    /// `mistakes` are those that reading the configuration has found.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong: `mistakes`, and what the plugins say.
+    pub fn draft(
+        &self,
+        config: Arc<Config>,
+        library: &Library,
+        mistakes: Diagnostics,
+    ) -> Result<Draft, Diagnostics> {
         let names = Arc::new(Names::new(
             config.routes.iter().map(|route| route.name.as_str()),
             config.services.iter().map(|service| service.name.as_str()),
         ));
-        let mut filters = Filters::new(&config, library, names, Arc::clone(&self.host));
-        let balancers = (config.services.iter().enumerate())
-            .map(|(index, service)| {
-                let step = service.balancer.as_ref()?;
-                let key = format!("services.{}.balancer", config.services[index].name);
-                filters.ready(&key, step, Role::Balancer)
-            })
+        // What reading has found includes routes that match alike.
+        let read = mistakes.is_empty();
+        let mut filters = Filters::new(&config, library, names, Arc::clone(&self.host), mistakes);
+        let balancers = (config.services.iter())
+            .map(|service| filters.ready(service.balancer.as_ref()?, Role::Balancer))
             .collect();
         let routes = (config.routes.iter())
             .map(|route| self.route(&config, route, &mut filters))
             .collect();
-        let router = router(&config, &mut filters.mistakes);
+        let router = read.then(|| router(&config, &mut filters.mistakes)).flatten();
         let Filters {
             mistakes, ready, ..
         } = filters;
@@ -168,8 +177,7 @@ impl Builder {
         step: &config::Step,
         filters: &mut Filters<'_>,
     ) -> Option<Step> {
-        let key = format!("routes.{}.pipeline[{position}]", route.name);
-        let slot = filters.filter(&key, step)?;
+        let slot = filters.filter(step)?;
         Some(Step {
             slot,
             hooks: filters.ready[slot.0].configured.plugin().hooks(),
@@ -215,8 +223,7 @@ fn router(config: &Config, mistakes: &mut Diagnostics) -> Option<Router> {
         Err(conflicts) => {
             for conflict in conflicts {
                 let route = &config.routes[conflict.second.0 as usize];
-                let key = format!("routes.{}.match", route.name);
-                mistakes.push(Diagnostic::new(route.at, key, conflict.to_string()));
+                mistakes.push(Diagnostic::new(route.at, "routes", conflict.to_string()));
             }
             None
         }

@@ -46,20 +46,21 @@ impl<'a> Filters<'a> {
         library: &'a Library,
         names: Arc<Names>,
         services: Arc<HostServices>,
+        mistakes: Diagnostics,
     ) -> Self {
         Self {
             config,
             library,
             names,
             services,
-            mistakes: Diagnostics::new(&config.file),
+            mistakes,
             slots: HashMap::new(),
             ready: Vec::new(),
         }
     }
 
     /// The slot of a filter; none if there is something wrong with it.
-    pub(super) fn filter(&mut self, key: &str, step: &Step) -> Option<SlotIndex> {
+    pub(super) fn filter(&mut self, step: &Step) -> Option<SlotIndex> {
         let same = Key {
             plugin: step.plugin.clone(),
             config: step.config.json.to_string(),
@@ -69,7 +70,7 @@ impl<'a> Filters<'a> {
         if let Some(Some(known)) = self.slots.get(&same) {
             return Some(*known);
         }
-        let slot = self.ready(key, step, Role::Filter).map(|ready| {
+        let slot = self.ready(step, Role::Filter).map(|ready| {
             self.ready.push(ready);
             SlotIndex(self.ready.len() - 1)
         });
@@ -79,9 +80,10 @@ impl<'a> Filters<'a> {
 
     /// A configured plugin with its first instance. A balancer knows the
     /// instances of one service, so it never shares a slot.
-    pub(super) fn ready(&mut self, key: &str, step: &Step, role: Role) -> Option<Ready> {
-        let plugin = self.plugin(key, step, role)?;
-        if !self.check_schema(key, step, &plugin) {
+    pub(super) fn ready(&mut self, step: &Step, role: Role) -> Option<Ready> {
+        let plugin = self.plugin(step, role)?;
+        // A plugin is not asked about what is known to be wrong.
+        if !self.check_schema(step, &plugin) || !step.config.broken.is_empty() {
             return None;
         }
         let options = ConfiguredOptions {
@@ -99,18 +101,18 @@ impl<'a> Filters<'a> {
         match made {
             Ok(ready) => Some(ready),
             Err(message) => {
-                let at = step.config.positions.get("").copied().unwrap_or(step.at);
-                self.mistake(at, format!("{key}.config"), message, None);
+                let at = step.config.position("").unwrap_or(step.at);
+                self.mistake(at, format!("{}.config", step.key), message, None);
                 None
             }
         }
     }
 
-    fn plugin(&mut self, key: &str, step: &Step, role: Role) -> Option<Arc<Plugin>> {
+    fn plugin(&mut self, step: &Step, role: Role) -> Option<Arc<Plugin>> {
         let plugin = match self.library.plugin(&step.plugin) {
             Ok(plugin) => plugin,
             Err((message, hint)) => {
-                self.mistake(step.at, format!("{key}.plugin"), message, hint);
+                self.mistake(step.at, format!("{}.plugin", step.key), message, hint);
                 return None;
             }
         };
@@ -129,7 +131,7 @@ impl<'a> Filters<'a> {
             let hint = self.library.with_role(role);
             self.mistake(
                 step.at,
-                format!("{key}.plugin"),
+                format!("{}.plugin", step.key),
                 format!("the plugin `{}` {message}", step.plugin),
                 Some(hint),
             );
@@ -140,14 +142,15 @@ impl<'a> Filters<'a> {
 
     /// Holds the configuration against the plugin's own schema. Each mistake
     /// is shown where it stands in the file.
-    fn check_schema(&mut self, key: &str, step: &Step, plugin: &Plugin) -> bool {
+    fn check_schema(&mut self, step: &Step, plugin: &Plugin) -> bool {
         let Some(schema) = &plugin.description().config_schema else {
             return true;
         };
-        let violations = plugin::schema::check(schema, &step.config.json);
+        let mut violations = plugin::schema::check(schema, &step.config.json);
+        violations.retain(|violation| !step.config.broken.contains(&violation.pointer));
         for violation in &violations {
-            let at = position(step, &violation.pointer);
-            let key = format!("{key}.config{}", violation.pointer.replace('/', "."));
+            let at = step.config.position(&violation.pointer).unwrap_or(step.at);
+            let key = format!("{}.config{}", step.key, violation.pointer.replace('/', "."));
             self.mistake(at, key, violation.message.clone(), violation.hint.clone());
         }
         violations.is_empty()
@@ -157,20 +160,5 @@ impl<'a> Filters<'a> {
         let mut mistake = Diagnostic::new(at, key, message);
         mistake.hint = hint;
         self.mistakes.push(mistake);
-    }
-}
-
-/// The position of a part of a step's configuration: the part's own, or that
-/// of the nearest part around it.
-fn position(step: &Step, pointer: &str) -> Position {
-    let mut pointer = pointer;
-    loop {
-        if let Some(at) = step.config.positions.get(pointer) {
-            return *at;
-        }
-        match pointer.rfind('/') {
-            Some(end) => pointer = &pointer[..end],
-            None => return step.at,
-        }
     }
 }

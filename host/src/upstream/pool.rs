@@ -4,11 +4,12 @@
 //! likely alive, and what is never needed grows old and is closed.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     error::Error as StdError,
     net::SocketAddr,
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,7 @@ use super::{
     error::SendError,
     framing,
 };
+use crate::observe::{Metrics, OpenConnection};
 
 /// How many kept connections a request may find closed under it until it gets
 /// a new one. When one has died they all have, as a rule.
@@ -68,6 +70,8 @@ struct Shared {
     reused: Cell<u64>,
     stale: Cell<u64>,
     open: Cell<u64>,
+    /// Where connections are counted for the whole process, if anywhere.
+    metrics: OnceCell<Arc<Metrics>>,
 }
 
 /// The connections to one address.
@@ -89,7 +93,10 @@ pub(super) struct Lease<B> {
 }
 
 /// Counts a connection as open for as long as its socket is.
-struct Alive(Rc<Shared>);
+struct Alive {
+    shared: Rc<Shared>,
+    _metric: Option<OpenConnection>,
+}
 
 impl<B> Pool<B> {
     /// An empty pool.
@@ -103,8 +110,15 @@ impl<B> Pool<B> {
                 reused: Cell::new(0),
                 stale: Cell::new(0),
                 open: Cell::new(0),
+                metrics: OnceCell::new(),
             }),
         }
+    }
+
+    /// Counts connections in these metrics too.
+    pub fn measured(self, metrics: Arc<Metrics>) -> Self {
+        self.shared.metrics.get_or_init(|| metrics);
+        self
     }
 
     /// Closes what was idle for longer than the limit or has been closed by
@@ -266,13 +280,16 @@ impl Alive {
     fn new(shared: &Rc<Shared>) -> Self {
         count(&shared.opened);
         count(&shared.open);
-        Self(shared.clone())
+        Self {
+            shared: shared.clone(),
+            _metric: shared.metrics.get().map(|metrics| metrics.upstream_connection()),
+        }
     }
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.open.update(|open| open - 1);
+        self.shared.open.update(|open| open - 1);
     }
 }
 

@@ -61,6 +61,9 @@ fn all_response_headers(caller: Caller<'_>, (): ()) -> Result<(Vec<Field>,)> {
     Ok((headers.map(fields::all).unwrap_or_default(),))
 }
 
+/// `list<field>`, where it lies.
+type Fields = WasmList<(WasmStr, WasmList<u8>)>;
+
 type Changed = Result<(Result<(), Refusal>,)>;
 
 fn set_response_status(mut caller: Caller<'_>, (status,): (u16,)) -> Changed {
@@ -92,10 +95,7 @@ fn remove_response_header(mut caller: Caller<'_>, (name,): (WasmStr,)) -> Result
     Ok((response.is_ok_and(|response| fields::remove(&mut response.headers, &name)),))
 }
 
-fn respond(
-    mut caller: Caller<'_>,
-    (status, fields, body): (u16, WasmList<(WasmStr, WasmList<u8>)>, WasmList<u8>),
-) -> Changed {
+fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmList<u8>)) -> Changed {
     caller.data().exchange()?;
     if !matches!(caller.data().hook, Hook::Request | Hook::Response) {
         return Ok((Err(Refusal::WrongPhase),));
@@ -120,10 +120,7 @@ fn respond(
     Ok((Ok(()),))
 }
 
-fn answer_headers(
-    caller: &mut Caller<'_>,
-    list: &WasmList<(WasmStr, WasmList<u8>)>,
-) -> Result<Result<HeaderMap, Refusal>> {
+fn answer_headers(caller: &mut Caller<'_>, list: &Fields) -> Result<Result<HeaderMap, Refusal>> {
     let mut headers = HeaderMap::with_capacity(list.len());
     for index in 0..list.len() {
         let Some(field) = list.get(&mut *caller, index) else {

@@ -1,8 +1,11 @@
 //! What is accepted as a plugin, and what it is refused for.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
-use crate::plugin::{Capability, Runtime, RuntimeOptions};
+use crate::{
+    config::PluginLimits,
+    plugin::{Capability, Runtime, RuntimeOptions},
+};
 
 use super::{bytes, harness::*};
 
@@ -91,8 +94,10 @@ fn what_is_no_plugin_is_refused_with_its_reason() {
 
 #[test]
 fn a_start_function_without_end_is_stopped() {
-    let mut limits = crate::config::PluginLimits::default();
-    limits.start_timeout = std::time::Duration::from_millis(200);
+    let limits = PluginLimits {
+        start_timeout: Duration::from_millis(200),
+        ..PluginLimits::default()
+    };
     let runtime = Runtime::new(RuntimeOptions {
         cache: None,
         limits,

@@ -1,0 +1,171 @@
+//! One side of a connection, byte by byte: what an HTTP library would refuse
+//! to send, or would hide.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::Reply;
+
+/// The longest a test waits for bytes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connected socket with what was read from it and not yet used.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Wire {
+    /// Connects to an address.
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::of(TcpStream::connect(address).expect("a connection"))
+    }
+
+    /// Takes over a connected socket.
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_nodelay(true).expect("a socket");
+        Self {
+            stream,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Sends bytes as they are.
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream
+            .write_all(bytes.as_ref())
+            .expect("the other side takes bytes");
+    }
+
+    /// Sends as many of the bytes as the other side takes before it has taken
+    /// none for this long, and says how many.
+    pub(crate) fn send_until_stalled(&mut self, bytes: &[u8], patience: Duration) -> usize {
+        let limit = |stream: &TcpStream, limit| stream.set_write_timeout(limit);
+        limit(&self.stream, Some(patience)).expect("a socket");
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.stream.write(&bytes[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("the other side is gone: {error}"),
+            }
+        }
+        limit(&self.stream, None).expect("a socket");
+        sent
+    }
+
+    /// A message's head, up to and with its empty line. Empty if the other
+    /// side closed instead.
+    #[track_caller]
+    pub(crate) fn head(&mut self) -> String {
+        loop {
+            if let Some(end) = find(&self.unread, b"\r\n\r\n") {
+                let head = self.unread.drain(..end + 4).collect();
+                return String::from_utf8(head).expect("a head of text");
+            }
+            if !self.more() {
+                return String::new();
+            }
+        }
+    }
+
+    /// Exactly so many bytes.
+    #[track_caller]
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.unread.len() < count {
+            assert!(self.more(), "closed before {count} bytes came");
+        }
+        self.unread.drain(..count).collect()
+    }
+
+    /// Everything until the other side closes or breaks off.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.unread)
+    }
+
+    /// The head of a response, its body still to come.
+    #[track_caller]
+    pub(crate) fn reply_head(&mut self) -> Reply {
+        let head = self.head();
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let status = status.unwrap_or_else(|| panic!("no response: {head:?}"));
+        Reply {
+            status: status.parse::<StatusCode>().expect("a status"),
+            headers: lines.filter_map(field).collect::<HeaderMap>(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// A whole response of known length.
+    #[track_caller]
+    pub(crate) fn reply(&mut self) -> Reply {
+        let mut reply = self.reply_head();
+        let length = reply.header("content-length").parse().unwrap_or(0);
+        reply.body = self.take(length).into();
+        reply
+    }
+
+    /// One chunk of a chunked body; empty at its end.
+    #[track_caller]
+    pub(crate) fn chunk(&mut self) -> Vec<u8> {
+        let size = self.line();
+        let size = usize::from_str_radix(size.trim(), 16).expect("a chunk's size");
+        let data = self.take(size);
+        assert_eq!(self.take(2), b"\r\n");
+        data
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    #[track_caller]
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = find(&self.unread, b"\r\n") {
+                let line = self.unread.drain(..end + 2).collect();
+                return String::from_utf8(line).expect("a line of text");
+            }
+            assert!(self.more(), "closed within a line");
+        }
+    }
+
+    /// Reads more; false at the end.
+    #[track_caller]
+    fn more(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.unread.extend_from_slice(&buffer[..count]);
+                count > 0
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("nothing came within {PATIENCE:?}")
+            }
+            Err(_broken) => false,
+        }
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+fn field(line: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_once(':')?;
+    let name = HeaderName::from_bytes(name.as_bytes()).expect("a field's name");
+    let value = HeaderValue::from_str(value.trim()).expect("a field's value");
+    Some((name, value))
+}
