@@ -7,7 +7,7 @@
 
 mod control;
 mod reload;
-mod status;
+mod threads;
 
 use std::{
     io,
@@ -23,14 +23,13 @@ use std::{
 use tokio::{sync::watch, task::JoinSet};
 
 pub use reload::{Environment, check};
-pub use status::{LastReload, Status};
 
 use crate::{
     admin::{self, Admin},
     config::{Config, Diagnostics},
     listener,
     snapshot::{Current, Snapshot},
-    worker::{self, Shared},
+    worker::Shared,
 };
 
 /// Why the gateway did not start.
@@ -190,7 +189,7 @@ fn start_workers(
     (0..config.workers.get())
         .map(|index| {
             let own = sockets.iter_mut().filter_map(Vec::pop).collect();
-            worker::start(index, own, shared.clone()).map_err(StartError::Worker)
+            threads::start(index, own, shared.clone()).map_err(StartError::Worker)
         })
         .collect()
 }

@@ -17,11 +17,12 @@ use std::{rc::Rc, time::Instant};
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 
-pub use body::{RequestBody, ResponseBody};
-use body::{Content, Meter};
+use body::Content;
+pub use body::ResponseBody;
 use flight::Flight;
 
 use crate::{
+    body::{Meter, RequestBody},
     exchange::{Answer, ClientAddr, Exchange, Failure, Phase, RequestId, ResponseHead},
     forwarding::{self, ClientFields, X_REQUEST_ID},
     respond::{self, Error},
@@ -127,11 +128,7 @@ async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Respons
 }
 
 /// Runs the response back through the filters and hands it over.
-fn finish(
-    mut flight: Flight,
-    head: ResponseHead,
-    mut content: Content,
-) -> Response<ResponseBody> {
+fn finish(mut flight: Flight, head: ResponseHead, mut content: Content) -> Response<ResponseBody> {
     flight.exchange.response = Some(head);
     flight.exchange.phase = Phase::Response;
     if let Some(body) = flight.response_filters() {

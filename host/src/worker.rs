@@ -1,32 +1,20 @@
-//! One thread of the gateway: its event loop, listeners, upstream connections
-//! and plugin instances.
+//! What one thread of the gateway owns: its upstream connections and its side
+//! of the current snapshot.
 //!
 //! Nothing here is shared but the current snapshot (one atomic load a request)
-//! and counters. Started by `gateway`; connections run in `connection`.
+//! and counters. Threads are started by `gateway::threads`; `proxy` asks for
+//! what a request needs.
 
-use std::{
-    cell::RefCell,
-    net::TcpListener,
-    rc::Rc,
-    sync::Arc,
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
-use tokio::{
-    sync::watch,
-    task::LocalSet,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::sync::watch;
 
 use crate::{
+    body::RequestBody,
     config::Limits,
-    connection,
     exchange::{RouteIndex, ServiceIndex},
-    listener,
     observe::Metrics,
     pipeline::{Balancer, Slots},
-    proxy::RequestBody,
     snapshot::{Current, Snapshot},
     upstream::{Budget, Pool, PoolOptions},
 };
@@ -88,7 +76,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn new(index: usize, shared: Shared) -> Self {
+    /// A worker that starts with the current snapshot. `index` is its seat.
+    pub fn new(index: usize, shared: Shared) -> Self {
         let limits = &shared.limits;
         let pool = Pool::new(PoolOptions {
             connect_timeout: limits.connect_timeout,
@@ -132,65 +121,5 @@ impl Worker {
     /// Turns true when the gateway drains.
     pub fn draining(&self) -> watch::Receiver<bool> {
         self.shared.draining.clone()
-    }
-}
-
-/// Starts a worker on sockets that are bound already. The thread ends when
-/// the gateway drains: after its last connection, or at the drain timeout.
-pub fn start(
-    index: usize,
-    sockets: Vec<TcpListener>,
-    shared: Shared,
-) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new()
-        .name(format!("worker-{index}"))
-        .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            match runtime {
-                Ok(runtime) => LocalSet::new().block_on(&runtime, run(index, sockets, shared)),
-                Err(error) => tracing::error!("worker {index} has no event loop: {error}"),
-            }
-        })
-}
-
-async fn run(index: usize, sockets: Vec<TcpListener>, shared: Shared) {
-    let drain_timeout = shared.limits.drain_timeout;
-    let worker = Rc::new(Worker::new(index, shared));
-    let connections = connection::Open::default();
-    let prune = tokio::task::spawn_local(prune(Rc::clone(&worker)));
-    let accepting: Vec<_> = sockets
-        .into_iter()
-        .map(|socket| {
-            let worker = Rc::clone(&worker);
-            tokio::task::spawn_local(listener::accept(socket, worker, connections.clone()))
-        })
-        .collect();
-    for task in accepting {
-        if let Err(error) = task.await {
-            tracing::error!("a listener of worker {index} ended: {error}");
-        }
-    }
-    connections.drain();
-    if tokio::time::timeout(drain_timeout, connections.closed())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            open = connections.count(),
-            "the drain timeout is over; closing what is still open"
-        );
-    }
-    prune.abort();
-}
-
-/// Closes upstream connections that were idle for too long.
-async fn prune(worker: Rc<Worker>) {
-    let mut every = interval(Duration::from_secs(5));
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        worker.pool.prune(Instant::now());
     }
 }

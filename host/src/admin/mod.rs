@@ -12,7 +12,11 @@ pub use server::serve;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use crate::{discovery::Registry, gateway::Status, observe::Metrics, snapshot::Current};
+use crate::{
+    discovery::Registry,
+    observe::Metrics,
+    snapshot::{Current, Status},
+};
 
 /// What the admin listener shows.
 #[derive(Clone)]

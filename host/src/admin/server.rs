@@ -47,9 +47,8 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
         let admin = admin.clone();
         spawn_local(async move {
             let _permit = permit;
-            let service = service_fn(|request| async {
-                Ok::<_, Infallible>(answer(&admin, request).await)
-            });
+            let service =
+                service_fn(|request| async { Ok::<_, Infallible>(answer(&admin, request).await) });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(REQUEST_TIMEOUT)
@@ -63,19 +62,12 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
 
 async fn answer(admin: &Admin, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let path: Vec<&str> = parts
-        .uri
-        .path()
-        .trim_matches('/')
-        .split('/')
-        .collect();
+    let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
     match path.as_slice() {
         ["api", "v1", "services", service, "instances", id] => {
             let body = timeout(REQUEST_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await;
             match (parts.method, body) {
-                (Method::PUT, Ok(Ok(body))) => {
-                    instances::put(admin, service, id, &body.to_bytes())
-                }
+                (Method::PUT, Ok(Ok(body))) => instances::put(admin, service, id, &body.to_bytes()),
                 (Method::DELETE, _) => instances::delete(admin, service, id),
                 (Method::PUT, _) => problem(
                     StatusCode::PAYLOAD_TOO_LARGE,

@@ -48,5 +48,7 @@ fn grants(item: &Item<'_>) -> Option<Vec<String>> {
     let choices = GRANTS.map(|name| (name, name));
     let items = item.list("`[counters, log]`")?;
     let read: Vec<_> = items.iter().map(|item| choice(item, &choices)).collect();
-    read.into_iter().map(|name| name.map(str::to_owned)).collect()
+    read.into_iter()
+        .map(|name| name.map(str::to_owned))
+        .collect()
 }

@@ -16,11 +16,11 @@ use crate::{
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
     plugin::{Changes, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
-    snapshot::{Builder, Library, Snapshot},
+    snapshot::{Builder, Library, Snapshot, Status},
     state::{Clock, Counters, KeyValue},
 };
 
-use super::{StartError, Status};
+use super::StartError;
 
 /// Where `${NAME}` in a configuration is looked up.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -159,7 +159,9 @@ impl Reloader {
         let (config, mistakes) = read(&self.file, &self.environment)?;
         let library = library(&self.runtime, &self.started);
         self.status.library.store(Arc::new(library.clone()));
-        let draft = self.builder.draft(Arc::clone(&config), &library, mistakes)?;
+        let draft = self
+            .builder
+            .draft(Arc::clone(&config), &library, mistakes)?;
         let fingerprint = fingerprint(&config, draft.plugins());
         let generation = {
             let running = self.running();
@@ -197,7 +199,10 @@ impl fmt::Display for Checked {
             services,
             plugins,
         } = self;
-        write!(f, "good: {routes} routes, {services} services, {plugins} plugins")
+        write!(
+            f,
+            "good: {routes} routes, {services} services, {plugins} plugins"
+        )
     }
 }
 
@@ -222,10 +227,7 @@ pub fn check(file: &Path, environment: &Environment) -> Result<Checked, StartErr
 
 /// The configuration as far as it can be read, and the mistakes in it: those
 /// of its plugins are to be found before anybody is told.
-fn read(
-    file: &Path,
-    environment: &Environment,
-) -> Result<(Arc<Config>, Diagnostics), Diagnostics> {
+fn read(file: &Path, environment: &Environment) -> Result<(Arc<Config>, Diagnostics), Diagnostics> {
     let config::Reading { config, mistakes } = config::read(file, &**environment);
     match config {
         Some(config) => Ok((Arc::new(config), mistakes)),

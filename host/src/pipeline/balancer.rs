@@ -40,11 +40,7 @@ impl Balancer {
     }
 
     /// Picks for the exchange. `attempt` counts the retries.
-    pub fn pick(
-        &self,
-        exchange: &mut Box<Exchange>,
-        attempt: u32,
-    ) -> Result<Arc<Instance>, Error> {
+    pub fn pick(&self, exchange: &mut Box<Exchange>, attempt: u32) -> Result<Arc<Instance>, Error> {
         let mut watch = self.watch.borrow_mut();
         let list = watch.list();
         if list.instances.is_empty() {
@@ -95,7 +91,8 @@ impl Picker {
             if self.known.get() != Some(list.version) {
                 instance.instances_changed(list)?;
                 self.known.set(Some(list.version));
-                self.metrics.called(Hook::InstancesChanged, started.elapsed());
+                self.metrics
+                    .called(Hook::InstancesChanged, started.elapsed());
             }
             instance.pick(exchange, attempt)
         });

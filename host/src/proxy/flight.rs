@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::{
+    body::Meter,
     discovery::InFlight,
     exchange::{Answer, Exchange, Failure, Outcome},
     pipeline::Run,
@@ -14,8 +15,6 @@ use crate::{
     upstream::Budget,
     worker::Local,
 };
-
-use super::body::Meter;
 
 /// One exchange with the snapshot it uses and its way through the pipeline.
 /// However it ends — sent, broken, dropped — completion hooks run once.

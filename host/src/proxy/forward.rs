@@ -6,6 +6,7 @@ use http::{Request, Response, Version};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
+    body::RequestBody,
     discovery::Instance,
     exchange::{Exchange, Phase, ServiceIndex},
     respond::Error,
@@ -16,7 +17,7 @@ use crate::{
     worker::Worker,
 };
 
-use super::{Flight, RequestBody};
+use super::Flight;
 
 /// How one try failed.
 struct Failed {
@@ -121,7 +122,10 @@ fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
 /// A try that ran out of time. While the client was still sending its body
 /// that says nothing of the instance.
 fn too_late(flight: &mut Flight) -> Failed {
-    let slow = flight.meter.as_ref().is_some_and(|meter| meter.is_pending());
+    let slow = flight
+        .meter
+        .as_ref()
+        .is_some_and(|meter| meter.is_pending());
     flight.outcome.forwarded = !slow;
     match slow {
         true => Failed {
@@ -176,8 +180,9 @@ fn may_retry(flight: &Flight, reason: Reason, body: BodyState) -> bool {
                 .budget()
                 .retry(std::time::Instant::now(), &route.retries)
     };
-    let allowed = Policy::new(&route.retries).should_retry(reason, request, flight.outcome.attempts)
-        && within_budget();
+    let allowed =
+        Policy::new(&route.retries).should_retry(reason, request, flight.outcome.attempts)
+            && within_budget();
     if allowed {
         route.metrics.retried();
     }

@@ -154,11 +154,7 @@ mod tests {
                 ("transfer-encoding", "chunked"),
                 ("transfer-encoding", "chunked"),
             ],
-            &[
-                h,
-                ("transfer-encoding", "chunked"),
-                ("content-length", "1"),
-            ],
+            &[h, ("transfer-encoding", "chunked"), ("content-length", "1")],
         ];
         for headers in cases {
             let error = checked("/", headers).expect_err(&format!("{headers:?}"));

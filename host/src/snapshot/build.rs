@@ -67,7 +67,9 @@ impl Builder {
         let routes = (config.routes.iter())
             .map(|route| self.route(&config, route, &mut filters))
             .collect();
-        let router = read.then(|| router(&config, &mut filters.mistakes)).flatten();
+        let router = read
+            .then(|| router(&config, &mut filters.mistakes))
+            .flatten();
         let Filters {
             mistakes, ready, ..
         } = filters;
@@ -132,9 +134,10 @@ impl Builder {
     ) -> Result<Seat, Diagnostics> {
         let mut services = Vec::with_capacity(balancers.len());
         for (service, balancer) in config.services.iter().zip(balancers) {
-            let known = self.registry.service(&service.name).ok_or_else(|| {
-                whole(config, format!("the service {} is gone", service.name))
-            })?;
+            let known = self
+                .registry
+                .service(&service.name)
+                .ok_or_else(|| whole(config, format!("the service {} is gone", service.name)))?;
             let metrics = |ready: &Ready| {
                 let plugin = ready.configured.plugin().name();
                 self.metrics.balancer(&service.name, plugin)
@@ -217,7 +220,9 @@ fn whole(config: &Config, message: String) -> Diagnostics {
 }
 
 fn router(config: &Config, mistakes: &mut Diagnostics) -> Option<Router> {
-    let routes = (0..).map(RouteIndex).zip(config.routes.iter().map(|route| &route.matches));
+    let routes = (0..)
+        .map(RouteIndex)
+        .zip(config.routes.iter().map(|route| &route.matches));
     match Router::build(routes) {
         Ok(router) => Some(router),
         Err(conflicts) => {

@@ -10,6 +10,7 @@ mod current;
 mod filters;
 mod library;
 mod seat;
+mod status;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ pub use build::{Builder, Draft};
 pub use current::Current;
 pub use library::Library;
 pub use seat::Seat;
+pub use status::{LastReload, Status};
 
 use crate::{
     config::{Config, Retries},

@@ -282,7 +282,10 @@ impl Alive {
         count(&shared.open);
         Self {
             shared: shared.clone(),
-            _metric: shared.metrics.get().map(|metrics| metrics.upstream_connection()),
+            _metric: shared
+                .metrics
+                .get()
+                .map(|metrics| metrics.upstream_connection()),
         }
     }
 }

@@ -217,7 +217,9 @@ fn a_response_that_breaks_off_does_so_for_the_client_too() {
 
 /// Bytes that show where they come from.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at.wrapping_mul(31) >> 5) as u8).collect()
+    (0..length)
+        .map(|at| (at.wrapping_mul(31) >> 5) as u8)
+        .collect()
 }
 
 #[test]
@@ -231,14 +233,20 @@ fn a_large_request_body_passes_unharmed_and_is_not_buffered() {
         gone.recv().expect("the client has stalled");
         let body = wire.take(LENGTH);
         let whole = body == pattern(LENGTH);
-        let answer = if whole { OK } else { "HTTP/1.1 400 Bad\r\n\r\n" };
+        let answer = if whole {
+            OK
+        } else {
+            "HTTP/1.1 400 Bad\r\n\r\n"
+        };
         wire.send(answer);
     });
     let gateway = gateway(&upstream);
     let before = resident(&gateway);
     let body = pattern(LENGTH);
     let mut wire = Wire::connect(gateway.address);
-    wire.send(format!("PUT /a HTTP/1.1\r\nhost: a\r\ncontent-length: {LENGTH}\r\n\r\n"));
+    wire.send(format!(
+        "PUT /a HTTP/1.1\r\nhost: a\r\ncontent-length: {LENGTH}\r\n\r\n"
+    ));
     let sent = wire.send_until_stalled(&body, Duration::from_millis(500));
     assert!(sent < LENGTH, "the gateway took all that nobody reads");
     let grown = resident(&gateway) - before;
@@ -267,7 +275,11 @@ fn a_chunked_body_of_20_mib_passes_unharmed() {
             body.extend(chunk);
         }
         let whole = body == pattern(LENGTH);
-        let answer = if whole { OK } else { "HTTP/1.1 400 Bad\r\n\r\n" };
+        let answer = if whole {
+            OK
+        } else {
+            "HTTP/1.1 400 Bad\r\n\r\n"
+        };
         wire.send(answer);
     });
     let gateway = gateway(&upstream);
@@ -306,10 +318,25 @@ fn interim_responses_are_passed_over() {
 #[test]
 fn responses_without_a_body_end_where_they_should() {
     let answers = [
-        ("HEAD", 200, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", "5"),
+        (
+            "HEAD",
+            200,
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+            "5",
+        ),
         ("GET", 204, "HTTP/1.1 204 No Content\r\n\r\n", ""),
-        ("GET", 304, "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n", ""),
-        ("GET", 200, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "0"),
+        (
+            "GET",
+            304,
+            "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n",
+            "",
+        ),
+        (
+            "GET",
+            200,
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            "0",
+        ),
     ];
     for (method, status, answer, length) in answers {
         let (upstream, _) = recorder(answer);
@@ -320,7 +347,11 @@ fn responses_without_a_body_end_where_they_should() {
             wire.send(format!("{method} /a HTTP/1.1\r\nhost: a\r\n\r\n"));
             let reply = wire.reply_head();
             assert_eq!(reply.status.as_u16(), status, "{method} {answer:?}");
-            assert_eq!(reply.header("content-length"), length, "{method} {answer:?}");
+            assert_eq!(
+                reply.header("content-length"),
+                length,
+                "{method} {answer:?}"
+            );
         }
         wire.finish();
         assert_eq!(wire.rest(), b"", "{method} {answer:?}");
@@ -340,7 +371,10 @@ fn one_client_connection_needs_one_upstream_connection() {
     assert_eq!(upstream.connections(), 1);
     let total = gateway.metric("portcullis_upstream_connections_total ");
     assert_eq!(total, Some(1.0));
-    assert_eq!(gateway.metric("portcullis_upstream_connections "), Some(1.0));
+    assert_eq!(
+        gateway.metric("portcullis_upstream_connections "),
+        Some(1.0)
+    );
 }
 
 #[test]

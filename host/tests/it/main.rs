@@ -3,4 +3,12 @@
 //! Every test reads as upstream, gateway, client, assert. Plugins come from
 //! `target/plugins`, where `cargo xtask plugins` leaves them.
 
+mod admin;
+mod answers;
+mod balancers;
+mod drain;
+mod forwarding;
+mod retries;
+mod routes;
+mod services;
 mod support;

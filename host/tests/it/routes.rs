@@ -119,15 +119,15 @@ fn methods_headers_and_query_decide_and_fall_back() {
 }
 
 #[test]
-fn a_thousand_routes_are_told_apart() {
-    let paths: Vec<_> = (0..1_000)
+fn a_hundred_routes_are_told_apart() {
+    let paths: Vec<_> = (0..100)
         .map(|n| (format!("r{n}"), format!("path: \"/service{n}/{{id}}\"")))
         .collect();
     let routes: Vec<_> = paths
         .iter()
         .map(|(name, path)| (name.as_str(), path.as_str()))
         .collect();
-    let asked = [0, 1, 17, 499, 998, 999].map(|n| (format!("/service{n}/x"), format!("r{n}")));
+    let asked = [0, 1, 17, 49, 98, 99].map(|n| (format!("/service{n}/x"), format!("r{n}")));
     let none: &[(&str, &str)] = &[];
     let asked: Vec<Ask<'_>> = asked
         .iter()

@@ -20,7 +20,8 @@ pub(crate) struct Gateway {
 }
 
 /// What every test's configuration begins with.
-const HEAD: &str = "workers: 2\nlisteners: [{ address: \"127.0.0.1:0\" }]\nadmin: { address: \"127.0.0.1:0\" }\n";
+const HEAD: &str =
+    "workers: 2\nlisteners: [{ address: \"127.0.0.1:0\" }]\nadmin: { address: \"127.0.0.1:0\" }\n";
 
 impl Gateway {
     /// Starts a gateway with these plugins and this configuration, to which
@@ -32,11 +33,7 @@ impl Gateway {
 
     /// The same, with environment variables.
     #[track_caller]
-    pub(crate) fn start_with(
-        plugins: &[&str],
-        config: &str,
-        environment: &[(&str, &str)],
-    ) -> Self {
+    pub(crate) fn start_with(plugins: &[&str], config: &str, environment: &[(&str, &str)]) -> Self {
         let directory = lay_out(plugins, config);
         let log = File::create(directory.path().join("log")).expect("a log file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
@@ -176,7 +173,10 @@ pub(crate) fn copy_plugin(plugin: &str, to: &Path) {
     let from = target.join(format!("{plugin}.wasm"));
     let new = to.with_extension("new");
     fs::copy(&from, &new).unwrap_or_else(|error| {
-        panic!("{}: {error}; run `cargo xtask plugins` first", from.display())
+        panic!(
+            "{}: {error}; run `cargo xtask plugins` first",
+            from.display()
+        )
     });
     fs::rename(new, to).expect("a file is renamed");
 }

@@ -1,10 +1,10 @@
-//! What the gateway says of its own reloads and plugins.
+//! How the last reload ended, and what the plugin directory held then.
 
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::snapshot::Library;
+use super::Library;
 
 /// How the last reload ended.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Status {
 
 impl Status {
     /// The state after a good start.
-    pub(super) fn new(library: Library) -> Self {
+    pub fn new(library: Library) -> Self {
         Self {
             last_reload: ArcSwap::from_pointee(LastReload {
                 at: SystemTime::now(),
@@ -36,7 +36,7 @@ impl Status {
     }
 
     /// Notes a reload.
-    pub(super) fn reloaded(&self, error: Option<String>) {
+    pub fn reloaded(&self, error: Option<String>) {
         self.last_reload.store(std::sync::Arc::new(LastReload {
             at: SystemTime::now(),
             error,

@@ -1,0 +1,155 @@
+//! A request's body on its way upstream: streamed, never copied, counted as
+//! it passes and held to its limit.
+
+use std::{
+    cell::Cell,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::respond::Error;
+
+/// What is known of a request's body when it has passed, or broke.
+#[derive(Debug, Default)]
+pub struct Meter {
+    bytes: Cell<u64>,
+    pending: Cell<bool>,
+    broken: Cell<Option<BodyError>>,
+}
+
+impl Meter {
+    /// Bytes that came from the client so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// True while the client has not sent all of its body.
+    pub fn is_pending(&self) -> bool {
+        self.pending.get()
+    }
+
+    /// The error that the body's own failure stands for, if it failed: it is
+    /// the client's, not the upstream's, whatever the upstream says of it.
+    pub fn error(&self) -> Option<Error> {
+        self.broken.get().map(|error| match error {
+            BodyError::TooLarge => Error::BodyTooLarge,
+            BodyError::Client => Error::ClientGone,
+        })
+    }
+}
+
+/// Why a request's body did not pass in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than the limit.
+    #[error("the request's body is over the limit")]
+    TooLarge,
+    /// The client broke off, or its framing is malformed.
+    #[error("the client broke off while sending its body")]
+    Client,
+}
+
+/// A request's body on its way upstream.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// No body: the request may be sent again.
+    Empty,
+    /// A body that can be sent once.
+    Stream(Metered),
+}
+
+/// A client's body that is counted.
+#[derive(Debug)]
+pub struct Metered {
+    incoming: Incoming,
+    meter: Rc<Meter>,
+    limit: u64,
+}
+
+impl RequestBody {
+    /// The body of a request that came in, with its limit in bytes.
+    pub fn new(incoming: Incoming, meter: Rc<Meter>, limit: u64) -> Self {
+        match incoming.is_end_stream() {
+            true => Self::Empty,
+            false => {
+                meter.pending.set(true);
+                Self::Stream(Metered {
+                    incoming,
+                    meter,
+                    limit,
+                })
+            }
+        }
+    }
+
+    /// True if the body is known to be over its limit before a byte of it came.
+    pub fn is_too_large(&self) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Stream(body) => body.incoming.size_hint().lower() > body.limit,
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Stream(body) => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Stream(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Stream(body) => body.incoming.size_hint(),
+        }
+    }
+}
+
+impl Metered {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+            self.meter.pending.set(false);
+            return Poll::Ready(None);
+        };
+        let Ok(frame) = frame else {
+            return self.broken(BodyError::Client);
+        };
+        if let Some(data) = frame.data_ref() {
+            let bytes = self.meter.bytes.get() + data.len() as u64;
+            if bytes > self.limit {
+                return self.broken(BodyError::TooLarge);
+            }
+            self.meter.bytes.set(bytes);
+            self.meter.pending.set(!self.incoming.is_end_stream());
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn broken(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.meter.broken.set(Some(error));
+        Poll::Ready(Some(Err(error)))
+    }
+}
