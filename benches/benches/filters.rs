@@ -12,14 +12,16 @@ use portcullis::{
 };
 use serde_json::{Value, json};
 
-/// An HS256 token that never expires, for the secret below:
-/// `{"iss":"example","sub":"ann","scope":"users:read"}` with `exp` in 2100.
+/// What the benchmark's tokens are signed with.
 const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
+
+/// A plugin, its configuration, and what the request has besides.
+type Case<'a> = (&'a str, Value, &'a [(&'a str, &'a str)]);
 
 fn request_hooks(criterion: &mut Criterion) {
     let bench = Bench::new();
     let token = format!("Bearer {}", benches::token(SECRET));
-    let cases: &[(&str, Value, &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         (
             "jwt-auth",
             json!({ "algorithms": ["HS256"], "secret": SECRET, "issuer": "example" }),

@@ -19,7 +19,7 @@ pub enum Error {
     NoRoute,
     /// A route matches all but the method.
     MethodNotAllowed(Vec<Method>),
-    /// The method is one that a gateway does not serve (`CONNECT`).
+    /// The method is one that a gateway does not serve (`CONNECT`, `TRACE`).
     NotImplemented,
     /// The body is over its limit.
     BodyTooLarge,

@@ -47,7 +47,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
     let number = |key, default, range| fields.read_or(key, default, |item| count(item, range));
     let time = |key, default| fields.read_or(key, default, duration);
     Some(Limits {
-        request_head: bytes("request_head", usual.request_head, KIB..=MIB),
+        request_head: bytes("request_head", usual.request_head, 8 * KIB..=MIB),
         request_headers: number("request_headers", usual.request_headers, 1..=10_000),
         request_body: fields.read_or("request_body", usual.request_body, |item| {
             size(item, 0..=GIB * 1024 * 1024)

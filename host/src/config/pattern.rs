@@ -139,7 +139,7 @@ fn literal(part: &str, last: bool) -> Result<Segment, BadPattern> {
     }
     if part == "." || part == ".." {
         return Err(bad(
-            "`.` and `..` are resolved before routing",
+            "`.` and `..` name no path of their own",
             "write the path itself",
         ));
     }
@@ -217,7 +217,7 @@ mod tests {
             ("", "a path begins with `/`"),
             ("a", "a path begins with `/`"),
             ("/a//b", "an empty segment (`//`)"),
-            ("/a/../b", "`.` and `..` are resolved before routing"),
+            ("/a/../b", "`.` and `..` name no path of their own"),
             ("/a/*", "`*` has no meaning here"),
             ("/{*a}/b", "`{*name}` stands only at the end"),
             ("/{}", "a parameter's name takes letters, digits and `_`"),

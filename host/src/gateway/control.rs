@@ -21,7 +21,7 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Cu
         Arc::clone(reloader.registry()),
         std::future::pending(),
     ));
-    tasks.spawn_local(sweep(Arc::clone(&reloader)));
+    tasks.spawn_local(sweep(Arc::clone(&reloader), Arc::clone(&current)));
     tasks.spawn_local(reload(reloader, current));
 }
 
@@ -39,13 +39,14 @@ async fn reload(reloader: Arc<Reloader>, current: Arc<Current>) {
     }
 }
 
-async fn sweep(reloader: Arc<Reloader>) {
+async fn sweep(reloader: Arc<Reloader>, current: Arc<Current>) {
     let mut every = interval(SWEEP);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let worker = Arc::clone(&reloader);
-        if let Err(panic) = tokio::task::spawn_blocking(move || worker.sweep()).await {
+        let snapshot = current.load();
+        if let Err(panic) = tokio::task::spawn_blocking(move || worker.sweep(&snapshot)).await {
             tracing::error!("sweeping ended by a panic: {panic}");
         }
     }

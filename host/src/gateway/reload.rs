@@ -115,8 +115,9 @@ impl Reloader {
         watch(&self.file, &self.started.plugins.directory)
     }
 
-    /// Removes what has expired.
-    pub(super) fn sweep(&self) {
+    /// Removes what has expired, and makes spares of what was used up.
+    pub(super) fn sweep(&self, snapshot: &Snapshot) {
+        snapshot.refill_spares();
         self.builder.host.counters.sweep();
         self.builder.host.store.sweep();
         self.builder.registry.expire(Instant::now());
@@ -215,9 +216,11 @@ pub fn check(file: &Path, environment: &Environment) -> Result<Checked, StartErr
     let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
     let runtime = runtime(&config).map_err(StartError::Runtime)?;
     let library = library(&runtime, &config);
-    let draft = builder(&config)
+    let builder = builder(&config);
+    let draft = builder
         .draft(Arc::clone(&config), &library, mistakes)
         .map_err(StartError::Config)?;
+    builder.apply(&config).map_err(StartError::Config)?;
     Ok(Checked {
         routes: config.routes.len(),
         services: config.services.len(),
@@ -332,6 +335,7 @@ fn warn_of_fixed_parts(started: &Config, new: &Config) {
             "plugins.directory",
             started.plugins.directory != new.plugins.directory,
         ),
+        ("plugins.cache", started.plugins.cache != new.plugins.cache),
     ];
     for (part, _) in parts.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{part} changed: this takes effect at the next start");

@@ -56,10 +56,14 @@ impl Balancer {
             .ok_or(Error::NoInstance)
     }
 
-    /// The next one that this request has not tried, else just the next one.
+    /// The next one. A retry takes any that its request has not tried, and
+    /// leaves the turn alone: if it took a turn, then of two instances of which
+    /// one is gone every request would come to that one first.
     fn in_turn(&self, instances: &[Arc<Instance>], tried: &[u32]) -> usize {
-        let start = self.turn.get();
-        self.turn.set(start.wrapping_add(1));
+        let start = match tried.is_empty() {
+            true => self.turn.replace(self.turn.get().wrapping_add(1)),
+            false => fastrand::usize(..),
+        };
         let at = |offset: usize| start.wrapping_add(offset) % instances.len();
         (0..instances.len())
             .map(at)

@@ -48,26 +48,28 @@ pub(super) async fn forward(
     flight.note_request();
     loop {
         let instance = pick(flight, service)?;
-        let again = match send(worker, flight, &instance, body, deadline).await {
-            Ok(response) => match Reason::of_status(response.status()) {
-                Some(reason) if may_retry(flight, reason, sent_body) => RequestBody::Empty,
-                _ => return Ok(response),
-            },
+        let until = match send(worker, flight, &instance, body, deadline).await {
+            Ok(response) => {
+                let reason = Reason::of_status(response.status());
+                match retry_at(flight, reason, sent_body, deadline) {
+                    Some(until) => {
+                        body = RequestBody::Empty;
+                        until
+                    }
+                    None => return Ok(response),
+                }
+            }
             Err(failed) => {
                 let state = match failed.unsent {
                     Some(RequestBody::Stream(_)) => BodyState::NotStarted,
                     _ => sent_body,
                 };
-                match failed.reason {
-                    Some(reason) if may_retry(flight, reason, state) => {
-                        failed.unsent.unwrap_or(RequestBody::Empty)
-                    }
-                    _ => return Err(failed.error),
-                }
+                let until = retry_at(flight, failed.reason, state, deadline);
+                body = failed.unsent.unwrap_or(RequestBody::Empty);
+                until.ok_or(failed.error)?
             }
         };
-        body = again;
-        back_off(flight, deadline).await?;
+        sleep_until(until).await;
     }
 }
 
@@ -167,36 +169,26 @@ fn pick(flight: &mut Flight, service: ServiceIndex) -> Result<Arc<Instance>, Err
     balancer.pick(&mut flight.exchange, flight.outcome.attempts)
 }
 
-/// Whether policy, attempts, method, body and budget allow another try. Takes
-/// from the budget if so, unless the try reached nobody: a try after that is
-/// no more load than the first would have been, and an instance that is gone
-/// must not use up what is kept for those that are overloaded.
-fn may_retry(flight: &Flight, reason: Reason, body: BodyState) -> bool {
+/// When to try again, if policy, attempts, method, body, time and budget allow
+/// it. Takes from the budget then.
+fn retry_at(
+    flight: &Flight,
+    reason: Option<Reason>,
+    body: BodyState,
+    deadline: Instant,
+) -> Option<Instant> {
     let route = flight.route();
+    let attempts = flight.outcome.attempts;
     let request = Repeatable::new(&flight.exchange.method, body);
-    let within_budget = || {
-        reason == Reason::ConnectFailure
-            || flight
-                .budget()
-                .retry(std::time::Instant::now(), &route.retries)
-    };
-    let allowed =
-        Policy::new(&route.retries).should_retry(reason, request, flight.outcome.attempts)
-            && within_budget();
+    if !Policy::new(&route.retries).should_retry(reason?, request, attempts) {
+        return None;
+    }
+    let now = Instant::now();
+    let backoff = Backoff::from(route.retries.backoff);
+    let until = now + backoff.delay(attempts - 1, fastrand::u32(..));
+    let allowed = until < deadline && flight.budget().retry(now.into_std(), &route.retries);
     if allowed {
         route.metrics.retried();
     }
-    allowed
-}
-
-/// Waits before the next try; fails if that would take longer than there is.
-async fn back_off(flight: &Flight, deadline: Instant) -> Result<(), Error> {
-    let backoff = Backoff::from(flight.route().retries.backoff);
-    let delay = backoff.delay(flight.outcome.attempts - 1, fastrand::u32(..));
-    let until = Instant::now() + delay;
-    if until >= deadline {
-        return Err(Error::Timeout);
-    }
-    sleep_until(until).await;
-    Ok(())
+    allowed.then_some(until)
 }

@@ -28,7 +28,9 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
         mut headers,
         ..
     } = parts;
-    if method == Method::CONNECT {
+    // Tunnels are not served, and TRACE would show a client what the gateway adds
+    // (RFC 9110 §9.3.6, §9.3.8).
+    if method == Method::CONNECT || method == Method::TRACE {
         return Err(Error::NotImplemented);
     }
     check_framing(&headers)?;

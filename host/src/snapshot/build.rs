@@ -8,7 +8,7 @@ use crate::{
     exchange::{RouteIndex, ServiceIndex},
     observe::Metrics,
     pipeline::{Pipeline, Step},
-    plugin::{HostServices, Names, Plugin},
+    plugin::{Configured, HostServices, Names, Plugin},
     router::Router,
 };
 
@@ -98,6 +98,7 @@ impl Builder {
             made.push(draft.more_instances()?);
         }
         self.apply(&draft.config)?;
+        let configured = draft.configured();
         made.push((draft.filters, draft.balancers));
         let seats = made
             .into_iter()
@@ -108,12 +109,15 @@ impl Builder {
             plugins: draft.plugins,
             router: draft.router,
             routes: draft.routes.into_boxed_slice(),
+            configured,
             seats,
             config: draft.config,
         })
     }
 
-    fn apply(&self, config: &Config) -> Result<(), Diagnostics> {
+    /// Makes the configuration's services those of the registry; blocks for
+    /// names that have to be resolved.
+    pub fn apply(&self, config: &Config) -> Result<(), Diagnostics> {
         self.registry.apply(&config.services).map_err(|errors| {
             let mut mistakes = Diagnostics::new(&config.file);
             for error in errors {
@@ -195,6 +199,14 @@ impl Draft {
     /// The plugins that the configuration uses.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
+    }
+
+    /// What the instances were made from.
+    fn configured(&self) -> Vec<Arc<Configured>> {
+        (self.filters.iter())
+            .chain(self.balancers.iter().flatten())
+            .map(|ready| Arc::clone(&ready.configured))
+            .collect()
     }
 
     /// One more instance of everything, for one more worker.

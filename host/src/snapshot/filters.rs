@@ -102,7 +102,8 @@ impl<'a> Filters<'a> {
             Ok(ready) => Some(ready),
             Err(message) => {
                 let at = step.config.position("").unwrap_or(step.at);
-                self.mistake(at, format!("{}.config", step.key), message, None);
+                let hint = Some(self.inspect(step));
+                self.mistake(at, format!("{}.config", step.key), message, hint);
                 None
             }
         }
@@ -112,6 +113,7 @@ impl<'a> Filters<'a> {
         let plugin = match self.library.plugin(&step.plugin) {
             Ok(plugin) => plugin,
             Err((message, hint)) => {
+                let hint = hint.or_else(|| Some(self.inspect(step)));
                 self.mistake(step.at, format!("{}.plugin", step.key), message, hint);
                 return None;
             }
@@ -151,9 +153,18 @@ impl<'a> Filters<'a> {
         for violation in &violations {
             let at = step.config.position(&violation.pointer).unwrap_or(step.at);
             let key = format!("{}.config{}", step.key, violation.pointer.replace('/', "."));
-            self.mistake(at, key, violation.message.clone(), violation.hint.clone());
+            let hint = violation.hint.clone();
+            let hint = hint.or_else(|| Some(self.inspect(step)));
+            self.mistake(at, key, violation.message.clone(), hint);
         }
         violations.is_empty()
+    }
+
+    /// Where a user finds what the plugin is and takes.
+    fn inspect(&self, step: &Step) -> String {
+        let file = format!("{}.wasm", step.plugin);
+        let file = self.config.plugins.directory.join(file);
+        format!("see `portcullis plugin inspect {}`", file.display())
     }
 
     fn mistake(&mut self, at: Position, key: String, message: String, hint: Option<String>) {

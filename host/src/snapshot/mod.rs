@@ -25,7 +25,7 @@ use crate::{
     exchange::{RouteIndex, ServiceIndex},
     observe::RouteMetrics,
     pipeline::Pipeline,
-    plugin::Plugin,
+    plugin::{Configured, Plugin},
     router::Router,
 };
 
@@ -40,6 +40,8 @@ pub struct Snapshot {
     /// Finds the route of a request.
     pub router: Router,
     routes: Box<[Route]>,
+    /// What a worker's instances are made from, for the spares.
+    configured: Vec<Arc<Configured>>,
     seats: Box<[Seat]>,
 }
 
@@ -71,6 +73,16 @@ impl Snapshot {
     /// All routes, in the order of the configuration.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
         self.routes.iter()
+    }
+
+    /// Makes a spare instance of every plugin configuration that has none, for
+    /// the worker whose own instance traps. Blocks.
+    pub fn refill_spares(&self) {
+        for configured in &self.configured {
+            if let Err(error) = configured.refill() {
+                tracing::warn!(plugin = %error.plugin, "no spare instance: {error}");
+            }
+        }
     }
 
     /// What one worker takes of this snapshot, once.

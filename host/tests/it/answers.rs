@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use http::Method;
-
-use crate::support::{Client, Gateway, Reply, Scripted, Upstream, Wire, eventually, one_route};
+use crate::support::{Gateway, Reply, Scripted, Upstream, Wire, eventually, one_route};
 
 /// A problem document of this status with the request's id.
 #[track_caller]
@@ -59,11 +57,12 @@ fn no_route_is_404_and_a_wrong_method_405() {
     assert_problem(&reply, 405);
     let mut allow: Vec<_> = reply.header("allow").split(", ").collect();
     allow.sort_unstable();
-    assert_eq!(allow, ["GET", "PUT"]);
+    assert_eq!(allow, ["GET", "HEAD", "PUT"], "GET brings HEAD along");
+    assert_eq!(client.send("HEAD", "/users/1", &[], "").status, 200);
     let head = client.send("HEAD", "/nowhere", &[], "");
     assert_eq!((head.status.as_u16(), head.body.len()), (404, 0));
     assert_eq!(client.get("/users/1", &[]).status, 200);
-    assert_eq!(upstream.hits(), 1);
+    assert_eq!(upstream.hits(), 2);
 }
 
 #[test]
@@ -243,11 +242,15 @@ fn a_slow_upstream_is_504() {
     upstream.delay(Duration::from_secs(60));
     let gateway = Gateway::start(&[], &one_route(&[upstream.address], "", "timeout: 100ms"));
     assert_problem(&gateway.get("/a"), 504);
-    // The same goes for one that does not even take the request's body.
+    let head = gateway.client().send("HEAD", "/a", &[], "");
+    assert_eq!((head.status.as_u16(), head.body.len()), (504, 0));
+}
+
+#[test]
+fn a_client_that_stalls_its_body_is_408() {
+    let upstream = Upstream::start("a");
+    let gateway = Gateway::start(&[], &one_route(&[upstream.address], "", "timeout: 100ms"));
     let mut wire = Wire::connect(gateway.address);
     wire.send("POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab");
-    assert_problem(&wire.reply(), 504);
-    let mut client = Client::new(gateway.address);
-    let head = client.send(Method::HEAD.as_str(), "/a", &[], "");
-    assert_eq!((head.status.as_u16(), head.body.len()), (504, 0));
+    assert_problem(&wire.reply(), 408);
 }

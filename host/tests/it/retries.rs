@@ -57,6 +57,18 @@ fn a_killed_instance_costs_no_client_an_error() {
 }
 
 #[test]
+fn a_dead_instance_is_asked_no_more_than_its_share() {
+    let (dead, alive) = (Upstream::start("dead").address, Upstream::start("alive"));
+    let gateway = gateway(&[dead, alive.address], "attempts: 2");
+    let mut client = gateway.client();
+    for _ in 0..100 {
+        assert_eq!(client.get("/a", &[]).status, 200);
+    }
+    let retries = gateway.metric("portcullis_retries_total{route=\"r\"} ");
+    assert_eq!(retries, Some(50.0));
+}
+
+#[test]
 fn post_is_tried_again_only_if_nothing_was_sent() {
     let refusing = Upstream::start("gone").address;
     let alive = Upstream::start("alive");

@@ -34,7 +34,12 @@ impl Gateway {
     /// The same, with environment variables.
     #[track_caller]
     pub(crate) fn start_with(plugins: &[&str], config: &str, environment: &[(&str, &str)]) -> Self {
-        let directory = lay_out(plugins, config);
+        Self::start_in(lay_out(plugins, config), environment)
+    }
+
+    /// Starts one on the `portcullis.yaml` of a directory.
+    #[track_caller]
+    pub(crate) fn start_in(directory: TempDir, environment: &[(&str, &str)]) -> Self {
         let log = File::create(directory.path().join("log")).expect("a log file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .arg("run")
@@ -95,6 +100,22 @@ impl Gateway {
         fs::rename(new, self.directory.path().join("portcullis.yaml")).expect("a file is renamed");
     }
 
+    /// The configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.directory.path().join("portcullis.yaml")
+    }
+
+    /// How the last reload ended: `ok`, `error`, `at`.
+    pub(crate) fn last_reload(&self) -> serde_json::Value {
+        self.admin("/api/v1/config").json()["last_reload"].clone()
+    }
+
+    /// How many reloads were refused so far.
+    pub(crate) fn refused_reloads(&self) -> f64 {
+        let series = "portcullis_reloads_total{result=\"failure\"}";
+        self.metric(series).expect("a series that is always there")
+    }
+
     /// The plugin directory.
     pub(crate) fn plugins(&self) -> PathBuf {
         self.directory.path().join("plugins")
@@ -145,16 +166,22 @@ pub(crate) fn check(plugins: &[&str], config: &str, environment: &[(&str, &str)]
     let directory = lay_out(plugins, "");
     let file = directory.path().join("portcullis.yaml");
     fs::write(&file, config).expect("a file is written");
+    let file = file.to_str().expect("a path of text");
+    command(&["check", "--config", file], environment)
+}
+
+/// Runs the gateway's binary to its end.
+pub(crate) fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .arg("check")
-        .arg("--config")
-        .arg(file)
+        .args(arguments)
         .envs(environment.iter().copied())
         .output()
         .expect("the gateway's binary starts")
 }
 
-fn lay_out(plugins: &[&str], config: &str) -> TempDir {
+/// A directory with a plugin directory and a configuration, to which workers,
+/// listeners and admin are added.
+pub(crate) fn lay_out(plugins: &[&str], config: &str) -> TempDir {
     let directory = TempDir::new().expect("a temporary directory");
     let into = directory.path().join("plugins");
     fs::create_dir(&into).expect("a directory");
@@ -169,16 +196,28 @@ fn lay_out(plugins: &[&str], config: &str) -> TempDir {
 /// Copies a standard plugin in one step.
 #[track_caller]
 pub(crate) fn copy_plugin(plugin: &str, to: &Path) {
+    put(&plugin_bytes(plugin), to);
+}
+
+/// Puts a file in place in one step.
+#[track_caller]
+pub(crate) fn put(bytes: &[u8], to: &Path) {
+    let new = to.with_extension("new");
+    fs::write(&new, bytes).expect("a file is written");
+    fs::rename(new, to).expect("a file is renamed");
+}
+
+/// A standard plugin.
+#[track_caller]
+pub(crate) fn plugin_bytes(plugin: &str) -> Vec<u8> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins");
     let from = target.join(format!("{plugin}.wasm"));
-    let new = to.with_extension("new");
-    fs::copy(&from, &new).unwrap_or_else(|error| {
+    fs::read(&from).unwrap_or_else(|error| {
         panic!(
             "{}: {error}; run `cargo xtask plugins` first",
             from.display()
         )
-    });
-    fs::rename(new, to).expect("a file is renamed");
+    })
 }
 
 fn read_log(directory: &Path) -> String {

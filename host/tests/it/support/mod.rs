@@ -2,16 +2,22 @@
 
 mod client;
 mod gateway;
+mod hostile;
+mod load;
 mod poll;
+mod process;
 mod scripted;
 mod settings;
 mod upstream;
 mod wire;
 
 pub(crate) use client::{Client, Reply, get};
-pub(crate) use gateway::{Gateway, check};
+pub(crate) use gateway::{Gateway, check, command, copy_plugin, lay_out, plugin_bytes, put};
+pub(crate) use hostile::hostile;
+pub(crate) use load::Load;
 pub(crate) use poll::{eventually, within};
+pub(crate) use process::{open_descriptors, resident_memory};
 pub(crate) use scripted::Scripted;
-pub(crate) use settings::{list, one_route};
+pub(crate) use settings::one_route;
 pub(crate) use upstream::Upstream;
 pub(crate) use wire::Wire;

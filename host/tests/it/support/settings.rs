@@ -14,7 +14,7 @@ pub(crate) fn one_route(instances: &[SocketAddr], service: &str, route: &str) ->
 }
 
 /// Instances as they are written between `[` and `]`.
-pub(crate) fn list(instances: &[SocketAddr]) -> String {
+fn list(instances: &[SocketAddr]) -> String {
     let instances: Vec<_> = instances
         .iter()
         .map(|address| format!("{{ address: \"{address}\" }}"))

@@ -1,6 +1,6 @@
 //! What the plugin can be told to do.
 
-use std::{fs, hint::black_box, net::TcpStream, time::Duration};
+use std::{cell::Cell, fs, hint::black_box, net::TcpStream, time::Duration};
 
 use crate::bindings::portcullis::gateway::{
     counters,
@@ -20,6 +20,8 @@ pub enum Outcome {
 pub fn perform(deed: &str) -> Outcome {
     match deed {
         "nothing" => {}
+        "as-asked" => return as_asked(),
+        "count" => return count(),
         "header" => header(),
         "batch" => batch(),
         "respond" => return respond(200, "text/plain", b"answer"),
@@ -69,6 +71,21 @@ pub fn perform(deed: &str) -> Outcome {
 /// Tells the test.
 pub fn found(text: &str) {
     exchange::set_attribute("found", text).expect("a good attribute");
+}
+
+/// What the request itself says, or nothing.
+fn as_asked() -> Outcome {
+    match exchange::request_header("x-deed") {
+        Some(deed) => perform(&String::from_utf8_lossy(&deed)),
+        None => Outcome::Nothing,
+    }
+}
+
+/// Answers how often this instance did so before.
+fn count() -> Outcome {
+    thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
+    let before = COUNT.replace(COUNT.get() + 1);
+    respond(200, "text/plain", before.to_string().as_bytes())
 }
 
 fn header() {
