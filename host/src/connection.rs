@@ -11,7 +11,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use http::Request;
+use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, sync::Notify};
@@ -20,7 +20,7 @@ use crate::{exchange::Scheme, forwarding::ClientFields, proxy, worker::Worker};
 
 /// The connections of one worker that are open, and whether they drain.
 ///
-/// Whether to drain is looked at on each poll of each connection, so it is a
+/// Whether to close is looked at on each poll of each connection, so it is a
 /// plain flag of the worker's own; setting it wakes the connections once.
 #[derive(Clone, Default)]
 pub struct Open(Rc<State>);
@@ -28,6 +28,7 @@ pub struct Open(Rc<State>);
 #[derive(Default)]
 struct State {
     draining: Cell<bool>,
+    closing: Cell<bool>,
     next: Cell<u64>,
     tasks: RefCell<HashMap<u64, Waker>>,
     none_left: Notify,
@@ -39,9 +40,18 @@ impl Open {
         self.0.tasks.borrow().len()
     }
 
-    /// Lets every connection finish the request that it is at, and no other.
+    /// Makes every answer from now on the last of its connection.
+    ///
+    /// Connections without a request stay open for now: one may be on its way,
+    /// above all on those that were accepted last, and closing would lose it.
     pub fn drain(&self) {
         self.0.draining.set(true);
+    }
+
+    /// Closes every connection that is not at a request, and the others after
+    /// it. To be called some time after `drain`.
+    pub fn close_idle(&self) {
+        self.0.closing.set(true);
         for task in self.0.tasks.borrow().values() {
             task.wake_by_ref();
         }
@@ -77,7 +87,11 @@ impl Entered {
         self.state.draining.get()
     }
 
-    /// Wakes this task when draining begins. A task's waker never changes, so
+    fn closing(&self) -> bool {
+        self.state.closing.get()
+    }
+
+    /// Wakes this task when idle connections are closed. A task's waker never changes, so
     /// once is enough.
     async fn watch(&self) {
         poll_fn(|cx| {
@@ -118,7 +132,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, worker: &Worker, entered: &E
     let _ = stream.set_nodelay(true);
     let client = ClientFields::new(peer.ip().to_canonical(), Scheme::Http);
     let service = service_fn(|request: Request<Incoming>| async {
-        Ok::<_, Infallible>(proxy::serve(worker, &client, request).await)
+        let mut response = proxy::serve(worker, &client, request).await;
+        if entered.draining() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        Ok::<_, Infallible>(response)
     });
     let limits = worker.limits();
     let connection = http1::Builder::new()
@@ -130,7 +149,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, worker: &Worker, entered: &E
     let mut connection = pin!(connection);
     let mut told = false;
     let ended = poll_fn(|cx| {
-        if !told && entered.draining() {
+        if !told && entered.closing() {
             told = true;
             connection.as_mut().graceful_shutdown();
         }

@@ -17,6 +17,10 @@ use crate::{
     worker::{Shared, Worker},
 };
 
+/// How long connections without a request stay open when draining begins, for
+/// requests that are on their way.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// Starts a worker on sockets that are bound already. The thread ends when
 /// the gateway drains: after its last connection, or at the drain timeout.
 pub(super) fn start(
@@ -54,8 +58,7 @@ async fn run(index: usize, sockets: Vec<TcpListener>, shared: Shared) {
             tracing::error!("a listener of worker {index} ended: {error}");
         }
     }
-    connections.drain();
-    if tokio::time::timeout(drain_timeout, connections.closed())
+    if tokio::time::timeout(drain_timeout, drain(&connections))
         .await
         .is_err()
     {
@@ -65,6 +68,15 @@ async fn run(index: usize, sockets: Vec<TcpListener>, shared: Shared) {
         );
     }
     prune.abort();
+}
+
+async fn drain(connections: &connection::Open) {
+    connections.drain();
+    let closed = connections.closed();
+    if tokio::time::timeout(LINGER, closed).await.is_err() {
+        connections.close_idle();
+        connections.closed().await;
+    }
 }
 
 /// Closes upstream connections that were idle for too long.

@@ -48,7 +48,8 @@ impl Changes {
     }
 }
 
-/// Watches a configuration file and a plugin directory.
+/// Watches a configuration file and a plugin directory. The first change is
+/// told as soon as the watch has begun, whether or not there was one.
 pub fn watch(file: &Path, directory: &Path) -> Changes {
     let (signals, received) = channel();
     let (changed, changes) = mpsc::channel(1);
@@ -87,6 +88,9 @@ fn run(
             POLL
         }
     };
+    // What changed since the caller read the files, before the watch began,
+    // nobody else would tell.
+    let _ = changed.try_send(());
     while !changed.is_closed() {
         match received.recv_timeout(period) {
             Ok(Signal::Changed) => settle(received),
@@ -257,6 +261,7 @@ mod tests {
     #[tokio::test]
     async fn writing_renaming_and_swapping_links_are_noticed() {
         let mut scene = Scene::new();
+        assert!(scene.changes.changed().await, "the watch has begun");
         assert!(
             scene
                 .noticed(|root| fs::write(root.join("portcullis.yaml"), "b").unwrap())

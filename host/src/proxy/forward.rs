@@ -186,7 +186,12 @@ fn retry_at(
     let now = Instant::now();
     let backoff = Backoff::from(route.retries.backoff);
     let until = now + backoff.delay(attempts - 1, fastrand::u32(..));
-    let allowed = until < deadline && flight.budget().retry(now.into_std(), &route.retries);
+    // A try that reached nobody is not held against the budget: the next is no
+    // more load than the first would have been, and an instance that is gone must
+    // not use up what is there for those that are in trouble.
+    let free = reason == Some(Reason::ConnectFailure);
+    let allowed =
+        until < deadline && (free || flight.budget().retry(now.into_std(), &route.retries));
     if allowed {
         route.metrics.retried();
     }

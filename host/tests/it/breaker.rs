@@ -6,7 +6,8 @@ use crate::support::{Gateway, Upstream, eventually, one_route};
 
 const BREAKER: &str = "pipeline: [{ plugin: circuit-breaker, config: { failure_threshold: 3, success_threshold: 2, timeout: 2s, max_requests: 1 } }]";
 
-const STATE: &str = "portcullis_plugin_circuit_breaker_state{service=\"s\"}";
+const STATE: &str =
+    "portcullis_plugin_circuit_breaker_state{plugin=\"circuit-breaker\",service=\"s\"}";
 const CLOSED: f64 = 0.0;
 const OPEN: f64 = 2.0;
 
@@ -14,7 +15,7 @@ const OPEN: f64 = 2.0;
 fn until_open(gateway: &Gateway) -> Vec<u16> {
     let mut statuses = Vec::new();
     eventually("the breaker opens", || {
-        let reply = gateway.get("/");
+        let reply = gateway.get("/a");
         if !reply.header("retry-after").is_empty() {
             return true;
         }
@@ -27,8 +28,11 @@ fn until_open(gateway: &Gateway) -> Vec<u16> {
 #[test]
 fn opens_on_failures_spares_the_service_and_closes_after_recovery() {
     let upstream = Upstream::start("a");
-    let gateway = Gateway::start(&["circuit-breaker"], &one_route(&[upstream.address], "", BREAKER));
-    assert_eq!(gateway.get("/").status, 200);
+    let gateway = Gateway::start(
+        &["circuit-breaker"],
+        &one_route(&[upstream.address], "", BREAKER),
+    );
+    assert_eq!(gateway.get("/a").status, 200);
 
     // Each request comes by a connection of its own, so both workers count.
     upstream.answer_with(500);
@@ -37,7 +41,7 @@ fn opens_on_failures_spares_the_service_and_closes_after_recovery() {
     let hits = upstream.hits();
     assert_eq!(gateway.metric(STATE), Some(OPEN));
     for _ in 0..10 {
-        let refused = gateway.get("/");
+        let refused = gateway.get("/a");
         assert_eq!(refused.status, 503);
         assert_eq!(refused.header("content-type"), "application/problem+json");
         let wait: u64 = refused.header("retry-after").parse().expect("seconds");
@@ -46,18 +50,23 @@ fn opens_on_failures_spares_the_service_and_closes_after_recovery() {
     assert_eq!(upstream.hits(), hits, "the service was touched");
 
     // A trial that fails opens it for another while.
-    eventually("a trial", || upstream.hits() > hits || gateway.get("/").status == 500);
-    assert!(opened.elapsed() >= Duration::from_secs(1), "a trial too early");
+    eventually("a trial", || {
+        upstream.hits() > hits || gateway.get("/a").status == 500
+    });
+    assert!(
+        opened.elapsed() >= Duration::from_secs(1),
+        "a trial too early"
+    );
     let hits = upstream.hits();
-    assert_eq!(gateway.get("/").status, 503);
+    assert_eq!(gateway.get("/a").status, 503);
     assert_eq!(upstream.hits(), hits);
 
     upstream.answer_with(200);
-    eventually("a good trial", || gateway.get("/").status == 200);
-    assert_eq!(gateway.get("/").status, 200);
+    eventually("a good trial", || gateway.get("/a").status == 200);
+    assert_eq!(gateway.get("/a").status, 200);
     assert_eq!(gateway.metric(STATE), Some(CLOSED));
     for _ in 0..10 {
-        assert_eq!(gateway.get("/").status, 200);
+        assert_eq!(gateway.get("/a").status, 200);
     }
 }
 
@@ -69,24 +78,31 @@ fn a_service_that_is_gone_opens_it_as_well() {
     let gateway = Gateway::start(&["circuit-breaker"], &one_route(&[address], "", BREAKER));
     assert_eq!(until_open(&gateway), [502, 502, 502]);
     let upstream = Upstream::start_on("a", address);
-    eventually("it is tried again", || gateway.get("/").status == 200);
+    eventually("it is tried again", || gateway.get("/a").status == 200);
     assert!(upstream.hits() > 0);
 }
 
 #[test]
 fn answers_that_are_no_failures_do_not_open_it() {
     let upstream = Upstream::start("a");
-    let gateway = Gateway::start(&["circuit-breaker"], &one_route(&[upstream.address], "", BREAKER));
+    let gateway = Gateway::start(
+        &["circuit-breaker"],
+        &one_route(&[upstream.address], "", BREAKER),
+    );
     upstream.answer_with(404);
     for _ in 0..10 {
-        assert_eq!(gateway.get("/").status, 404);
+        assert_eq!(gateway.get("/a").status, 404);
     }
     upstream.answer_with(500);
     for _ in 0..2 {
-        assert_eq!(gateway.get("/").status, 500);
+        assert_eq!(gateway.get("/a").status, 500);
     }
     upstream.answer_with(200);
-    assert_eq!(gateway.get("/").status, 200, "a success begins the count anew");
+    assert_eq!(
+        gateway.get("/a").status,
+        200,
+        "a success begins the count anew"
+    );
     upstream.answer_with(500);
     assert_eq!(until_open(&gateway), [500, 500, 500]);
 }

@@ -42,17 +42,67 @@ routes:
 /// Line and key of each mistake, and a part of its message and of its hint.
 const MISTAKES: [(usize, &str, &str, &str); 12] = [
     (3, "wrokers", "unknown key", "did you mean `workers`?"),
-    (7, "services.users.balancer.plugin", "is no balancer", "round-robin"),
-    (13, "routes[0].pipeline[0].config.secret", "`NO_SUCH_SECRET` is not set in the environment", "set it"),
-    (13, "routes[0].pipeline[0].config.isuer", "unknown key", "`issuer`"),
-    (14, "routes[0].pipeline[1].plugin", "there is no plugin `rate-limt`", "rate-limit"),
-    (17, "routes[0].pipeline[2].config.requests", "", "plugin inspect"),
-    (20, "routes[0].pipeline[3].config", "there is nobody to greet", "plugin inspect"),
+    (
+        7,
+        "services.users.balancer.plugin",
+        "is no balancer",
+        "round-robin",
+    ),
+    (
+        13,
+        "routes[0].pipeline[0].config.secret",
+        "`NO_SUCH_SECRET` is not set in the environment",
+        "set it",
+    ),
+    (
+        13,
+        "routes[0].pipeline[0].config.isuer",
+        "unknown key",
+        "`issuer`",
+    ),
+    (
+        14,
+        "routes[0].pipeline[1].plugin",
+        "there is no plugin `rate-limt`",
+        "rate-limit",
+    ),
+    (
+        17,
+        "routes[0].pipeline[2].config.requests",
+        "",
+        "plugin inspect",
+    ),
+    (
+        20,
+        "routes[0].pipeline[3].config",
+        "there is nobody to greet",
+        "plugin inspect",
+    ),
     (22, "routes[0].timeout", "`soon` is not a duration", "5s"),
-    (25, "routes[1].service", "there is no service `usres`", "did you mean `users`?"),
-    (26, "routes", "`users-again` matches exactly what route `users`", "make one differ"),
-    (30, "routes[3].match.path", "a path begins with `/`", "such as"),
-    (31, "routes[3].pipeline[0].config.nmae", "unknown key", "`name`"),
+    (
+        25,
+        "routes[1].service",
+        "there is no service `usres`",
+        "did you mean `users`?",
+    ),
+    (
+        26,
+        "routes",
+        "`users-again` matches exactly what route `users`",
+        "make one differ",
+    ),
+    (
+        30,
+        "routes[3].match.path",
+        "a path begins with `/`",
+        "such as",
+    ),
+    (
+        31,
+        "routes[3].pipeline[0].config.nmae",
+        "unknown key",
+        "plugin inspect",
+    ),
 ];
 
 const PLUGINS: [&str; 4] = ["hello-filter", "jwt-auth", "rate-limit", "round-robin"];
@@ -74,8 +124,13 @@ fn every_mistake_is_told_in_one_run_with_its_line_and_a_hint() {
         .collect();
     assert_eq!(found.len(), MISTAKES.len(), "{shown}");
     for ((line, key, message, hint), (told, way_out)) in MISTAKES.iter().zip(found) {
-        let place = told.split_once("portcullis.yaml:").map_or("", |(_, rest)| rest);
-        assert!(place.starts_with(&format!("{line}:")), "line {line}: {told}");
+        let place = told
+            .split_once("portcullis.yaml:")
+            .map_or("", |(_, rest)| rest);
+        assert!(
+            place.starts_with(&format!("{line}:")),
+            "line {line}: {told}"
+        );
         assert!(told.contains(&format!(" {key}: ")), "{key}: {told}");
         assert!(told.contains(message), "{message}: {told}");
         assert!(way_out.starts_with("  hint: "), "{told}\n{way_out}");
@@ -114,7 +169,10 @@ fn the_quickstart_is_good() {
     let output = check(&plugins, config, &[secret]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let good = text(&output.stdout);
-    assert!(good.starts_with("good: 6 routes, 4 services, 10 plugins"), "{good}");
+    assert!(
+        good.starts_with("good: 6 routes, 4 services, 10 plugins"),
+        "{good}"
+    );
 
     let without = check(&plugins, config, &[]);
     assert_eq!(without.status.code(), Some(1));
@@ -127,7 +185,11 @@ fn the_quickstart_is_good() {
 fn a_file_that_is_no_plugin_is_a_mistake_only_where_it_is_used() {
     let directory = lay_out(&["hello-filter"], "");
     let whole = plugin_bytes("hello-filter");
-    fs::write(directory.path().join("plugins/half.wasm"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(
+        directory.path().join("plugins/half.wasm"),
+        &whole[..whole.len() / 2],
+    )
+    .unwrap();
     let file = directory.path().join("portcullis.yaml");
     let check_with = |plugin: &str| {
         let config = format!(
@@ -151,7 +213,10 @@ fn imports_are_held_against_grants() {
     let shown = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{shown}");
     assert!(shown.contains("routes[0].pipeline[0]"), "{shown}");
-    assert!(shown.contains("needs what is not granted: counters"), "{shown}");
+    assert!(
+        shown.contains("needs what is not granted: portcullis:gateway/counters@0.1.0"),
+        "{shown}"
+    );
 }
 
 #[test]

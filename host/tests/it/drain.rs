@@ -83,8 +83,7 @@ fn kept_connections_are_told_to_close() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let mut client = gateway.client();
-                // A connection that was idle when the drain began may close under a
-                // request that is on its way; that request was not taken.
+                // Told to close, it finds nobody to connect to.
                 while let Ok(reply) = client.try_send("GET", "/a", &[], "") {
                     assert_eq!(reply.status, 200);
                     served.fetch_add(1, Ordering::SeqCst);

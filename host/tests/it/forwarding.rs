@@ -1,12 +1,11 @@
 //! What becomes of a message on its way through the gateway.
 
 use std::{
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
 
-use crate::support::{Gateway, Scripted, Upstream, Wire, eventually, one_route};
+use crate::support::{Gateway, Scripted, Upstream, Wire, one_route};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -177,124 +176,6 @@ fn an_absolute_target_names_the_host_and_goes_on_as_a_path() {
 }
 
 #[test]
-fn a_response_that_trickles_reaches_the_client_before_it_ends() {
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let upstream = Scripted::start(move |mut wire| {
-        wire.head();
-        wire.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-        let gone = gone.lock().expect("a lock");
-        for part in ["first", "second"] {
-            wire.send(format!("{:x}\r\n{part}\r\n", part.len()));
-            gone.recv().expect("the client has read it");
-        }
-        wire.send("0\r\n\r\n");
-    });
-    let gateway = gateway(&upstream);
-    let mut wire = Wire::connect(gateway.address);
-    wire.send("GET /a HTTP/1.1\r\nhost: a\r\n\r\n");
-    assert_eq!(wire.reply_head().status, 200);
-    for part in ["first", "second"] {
-        assert_eq!(wire.chunk(), part.as_bytes());
-        go.send(()).expect("the upstream waits");
-    }
-    assert_eq!(wire.chunk(), b"");
-}
-
-#[test]
-fn a_response_that_breaks_off_does_so_for_the_client_too() {
-    let upstream = Scripted::start(|mut wire| {
-        wire.head();
-        wire.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
-    });
-    let gateway = gateway(&upstream);
-    let mut wire = Wire::connect(gateway.address);
-    wire.send("GET /a HTTP/1.1\r\nhost: a\r\n\r\n");
-    let head = wire.reply_head();
-    assert_eq!(head.header("content-length"), "10");
-    assert_eq!(wire.rest(), b"hello");
-}
-
-/// Bytes that show where they come from.
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length)
-        .map(|at| (at.wrapping_mul(31) >> 5) as u8)
-        .collect()
-}
-
-#[test]
-fn a_large_request_body_passes_unharmed_and_is_not_buffered() {
-    const LENGTH: usize = 64 << 20;
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let upstream = Scripted::start(move |mut wire| {
-        wire.head();
-        let gone = gone.lock().expect("a lock");
-        gone.recv().expect("the client has stalled");
-        let body = wire.take(LENGTH);
-        let whole = body == pattern(LENGTH);
-        let answer = if whole {
-            OK
-        } else {
-            "HTTP/1.1 400 Bad\r\n\r\n"
-        };
-        wire.send(answer);
-    });
-    let gateway = gateway(&upstream);
-    let before = resident(&gateway);
-    let body = pattern(LENGTH);
-    let mut wire = Wire::connect(gateway.address);
-    wire.send(format!(
-        "PUT /a HTTP/1.1\r\nhost: a\r\ncontent-length: {LENGTH}\r\n\r\n"
-    ));
-    let sent = wire.send_until_stalled(&body, Duration::from_millis(500));
-    assert!(sent < LENGTH, "the gateway took all that nobody reads");
-    let grown = resident(&gateway) - before;
-    assert!(grown < f64::from(8 << 20), "{grown} bytes more");
-    go.send(()).expect("the upstream waits");
-    wire.send(&body[sent..]);
-    assert_eq!(wire.reply().status, 200);
-}
-
-fn resident(gateway: &Gateway) -> f64 {
-    let bytes = gateway.metric("process_resident_memory_bytes ");
-    bytes.expect("a figure")
-}
-
-#[test]
-fn a_chunked_body_of_20_mib_passes_unharmed() {
-    const LENGTH: usize = 20 << 20;
-    let upstream = Scripted::start(|mut wire| {
-        assert_eq!(values(&wire.head(), "transfer-encoding"), ["chunked"]);
-        let mut body = Vec::new();
-        loop {
-            let chunk = wire.chunk();
-            if chunk.is_empty() {
-                break;
-            }
-            body.extend(chunk);
-        }
-        let whole = body == pattern(LENGTH);
-        let answer = if whole {
-            OK
-        } else {
-            "HTTP/1.1 400 Bad\r\n\r\n"
-        };
-        wire.send(answer);
-    });
-    let gateway = gateway(&upstream);
-    let mut wire = Wire::connect(gateway.address);
-    wire.send("POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
-    for chunk in pattern(LENGTH).chunks(100_000) {
-        wire.send(format!("{:x}\r\n", chunk.len()));
-        wire.send(chunk);
-        wire.send("\r\n");
-    }
-    wire.send("0\r\n\r\n");
-    assert_eq!(wire.reply().status, 200);
-}
-
-#[test]
 fn a_client_that_expects_100_continue_gets_it() {
     let upstream = Upstream::start("a");
     let gateway = Gateway::start(&[], &one_route(&[upstream.address], "", ""));
@@ -389,27 +270,6 @@ fn pipelined_requests_are_answered_in_order() {
     for n in 0..5 {
         assert_eq!(wire.reply().json()["path"], format!("/{n}"));
     }
-}
-
-#[test]
-fn a_client_that_goes_ends_its_request() {
-    let (told, hear) = mpsc::channel();
-    let upstream = Scripted::start(move |mut wire| {
-        wire.head();
-        told.send("here").expect("the test listens");
-        wire.rest();
-        told.send("gone").expect("the test listens");
-    });
-    let gateway = gateway(&upstream);
-    let mut wire = Wire::connect(gateway.address);
-    wire.send("GET /a HTTP/1.1\r\nhost: a\r\n\r\n");
-    let patience = Duration::from_secs(10);
-    assert_eq!(hear.recv_timeout(patience), Ok("here"));
-    drop(wire);
-    assert_eq!(hear.recv_timeout(patience), Ok("gone"));
-    eventually("nothing is in flight", || {
-        gateway.metric("portcullis_requests_in_flight{route=\"r\"} ") == Some(0.0)
-    });
 }
 
 #[test]

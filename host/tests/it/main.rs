@@ -5,10 +5,20 @@
 
 mod admin;
 mod answers;
+mod auth;
 mod balancers;
+mod breaker;
+mod check;
 mod drain;
 mod forwarding;
+mod layers;
+mod limits;
+mod reload;
 mod retries;
 mod routes;
 mod services;
+mod soak;
+mod split;
+mod streaming;
 mod support;
+mod traps;

@@ -21,7 +21,10 @@ const HELLO: &str = "routes:\n  - name: hello\n    match: { path: /hello }\n    
 
 /// The same with somebody else to greet.
 fn greeting(name: &str) -> String {
-    HELLO.replace("hello-filter }", &format!("hello-filter, config: {{ name: {name} }} }}"))
+    HELLO.replace(
+        "hello-filter }",
+        &format!("hello-filter, config: {{ name: {name} }} }}"),
+    )
 }
 
 /// A plugin that does the same and is another file: a custom section more.
@@ -50,7 +53,10 @@ fn a_plugin_copied_over_a_running_one_is_live_within_a_second_and_no_request_fai
         ("hello-again", "hello again, world!\n"),
     ] {
         fs::write(&file, plugin_bytes(plugin)).unwrap();
-        assert!(within(SOON, || says(&gateway, text)), "not live in a second: {text}");
+        assert!(
+            within(SOON, || says(&gateway, text)),
+            "not live in a second: {text}"
+        );
         // Both workers have it: no client is answered by the old one any more.
         for _ in 0..20 {
             assert!(says(&gateway, text), "{text}");
@@ -97,9 +103,15 @@ fn a_broken_plugin_changes_nothing_and_says_why() {
         let before = gateway.refused_reloads();
         put(bytes, &file);
         let reason = refused(&gateway, before, what);
-        assert!(reason.contains("hello-filter.wasm cannot be used: "), "{what}: {reason}");
+        assert!(
+            reason.contains("hello-filter.wasm cannot be used: "),
+            "{what}: {reason}"
+        );
         assert!(reason.contains("portcullis.yaml:"), "{what}: {reason}");
-        assert!(gateway.log().contains(&reason), "{what}: not in the log: {reason}");
+        assert!(
+            gateway.log().contains(&reason),
+            "{what}: not in the log: {reason}"
+        );
         assert_eq!(gateway.generation(), 1, "{what}");
         assert!(says(&gateway, "hello, world!\n"), "{what}");
         let plugin = gateway.admin("/api/v1/plugins").json()["plugins"][0].clone();
@@ -108,12 +120,16 @@ fn a_broken_plugin_changes_nothing_and_says_why() {
     }
     fs::remove_file(&file).unwrap();
     eventually("the missing file is told", || {
-        gateway.last_reload()["error"].as_str().is_some_and(|e| e.contains("there is no plugin"))
+        gateway.last_reload()["error"]
+            .as_str()
+            .is_some_and(|e| e.contains("there is no plugin"))
     });
     assert!(says(&gateway, "hello, world!\n"));
 
     copy_plugin("hello-again", &file);
-    eventually("a good plugin is live", || says(&gateway, "hello again, world!\n"));
+    eventually("a good plugin is live", || {
+        says(&gateway, "hello again, world!\n")
+    });
     assert_eq!(gateway.last_reload()["ok"], true);
     assert_eq!(gateway.generation(), 2);
 }
@@ -125,10 +141,22 @@ fn a_broken_configuration_changes_nothing_and_says_why() {
     let broken = [
         ("routes: [", "portcullis.yaml:"),
         ("rotues: []\n", "portcullis.yaml:4:1: rotues: unknown key"),
-        (&*HELLO.replace("hello-filter", "helo"), "there is no plugin `helo`"),
-        (&*HELLO.replace("hello-filter", "hello-filter, config: { name: \"\" }"), "there is nobody to greet"),
-        (&*format!("{HELLO}    service: nowhere\n"), "there is no service `nowhere`"),
-        (&*format!("{HELLO}    timeout: long\n"), "`long` is not a duration"),
+        (
+            &*HELLO.replace("hello-filter", "helo"),
+            "there is no plugin `helo`",
+        ),
+        (
+            &*HELLO.replace("hello-filter", "hello-filter, config: { name: \"\" }"),
+            "there is nobody to greet",
+        ),
+        (
+            &*format!("{HELLO}    service: nowhere\n"),
+            "there is no service `nowhere`",
+        ),
+        (
+            &*format!("{HELLO}    timeout: long\n"),
+            "`long` is not a duration",
+        ),
     ];
     for (config, expected) in broken {
         let before = gateway.refused_reloads();
@@ -141,7 +169,9 @@ fn a_broken_configuration_changes_nothing_and_says_why() {
         assert_eq!(gateway.admin("/ready").status, 200);
     }
     gateway.write_config(&greeting("Ann"));
-    eventually("a good configuration is live", || says(&gateway, "hello, Ann!\n"));
+    eventually("a good configuration is live", || {
+        says(&gateway, "hello, Ann!\n")
+    });
     assert_eq!(gateway.last_reload()["ok"], true);
 }
 
@@ -151,11 +181,12 @@ fn a_service_that_cannot_be_resolved_changes_nothing() {
     let gateway = Gateway::start(&[], &one_route(&[upstream.address], "", ""));
     let before = gateway.refused_reloads();
     gateway.write_config(
-        &one_route(&[upstream.address], "", "").replace(&upstream.address.to_string(), "nowhere.invalid:1"),
+        &one_route(&[upstream.address], "", "")
+            .replace(&upstream.address.to_string(), "nowhere.invalid:1"),
     );
     let reason = refused(&gateway, before, "an unknown name");
     assert!(reason.contains("nowhere.invalid:1"), "{reason}");
-    assert_eq!(gateway.get("/").status, 200);
+    assert_eq!(gateway.get("/a").status, 200);
 }
 
 /// Writes a file in place in two halves; `between` runs when half of it is there.
@@ -177,7 +208,9 @@ fn a_file_written_in_place_is_not_taken_half() {
         refused(&gateway, before, "half a plugin is refused");
         assert!(says(&gateway, "hello, world!\n"));
     });
-    eventually("the whole plugin is live", || says(&gateway, "hello again, world!\n"));
+    eventually("the whole plugin is live", || {
+        says(&gateway, "hello again, world!\n")
+    });
 
     let config = fs::read_to_string(gateway.config_file()).unwrap();
     let head = config.split("routes:").next().unwrap();
@@ -188,7 +221,9 @@ fn a_file_written_in_place_is_not_taken_half() {
         refused(&gateway, before, "half a configuration is refused");
         assert!(says(&gateway, "hello again, world!\n"));
     });
-    eventually("the whole configuration is live", || says(&gateway, "hello again, Ann!\n"));
+    eventually("the whole configuration is live", || {
+        says(&gateway, "hello again, Ann!\n")
+    });
 }
 
 /// Makes a version of a mounted directory current, as Kubernetes does it.
@@ -206,13 +241,24 @@ fn swap_data(directory: &Path, version: &str, files: &[(&str, &[u8])]) {
 #[test]
 fn files_mounted_by_links_are_swapped() {
     let directory = lay_out(&[], HELLO);
-    let (root, plugins) = (directory.path().to_owned(), directory.path().join("plugins"));
+    let (root, plugins) = (
+        directory.path().to_owned(),
+        directory.path().join("plugins"),
+    );
     let config = fs::read_to_string(root.join("portcullis.yaml")).unwrap();
     fs::remove_file(root.join("portcullis.yaml")).unwrap();
     swap_data(&root, "v1", &[("portcullis.yaml", config.as_bytes())]);
-    swap_data(&plugins, "v1", &[("hello-filter.wasm", &plugin_bytes("hello-filter"))]);
+    swap_data(
+        &plugins,
+        "v1",
+        &[("hello-filter.wasm", &plugin_bytes("hello-filter"))],
+    );
     symlink("..data/portcullis.yaml", root.join("portcullis.yaml")).unwrap();
-    symlink("..data/hello-filter.wasm", plugins.join("hello-filter.wasm")).unwrap();
+    symlink(
+        "..data/hello-filter.wasm",
+        plugins.join("hello-filter.wasm"),
+    )
+    .unwrap();
     let gateway = Gateway::start_in(directory, &[]);
     assert!(says(&gateway, "hello, world!\n"));
 
@@ -221,21 +267,36 @@ fn files_mounted_by_links_are_swapped() {
         let config = config.replace("Ann", version);
         swap_data(&root, version, &[("portcullis.yaml", config.as_bytes())]);
         let text = format!("hello, {version}!\n");
-        assert!(within(SOON * 2, || says(&gateway, &text)), "not live: {version}");
+        assert!(
+            within(SOON * 2, || says(&gateway, &text)),
+            "not live: {version}"
+        );
     }
-    swap_data(&plugins, "v2", &[("hello-filter.wasm", &plugin_bytes("hello-again"))]);
-    assert!(within(SOON * 2, || says(&gateway, "hello again, v3!\n")), "the plugin is not live");
+    swap_data(
+        &plugins,
+        "v2",
+        &[("hello-filter.wasm", &plugin_bytes("hello-again"))],
+    );
+    assert!(
+        within(SOON * 2, || says(&gateway, "hello again, v3!\n")),
+        "the plugin is not live"
+    );
 }
 
 /// Reloads a plugin and the configuration, and waits until both are live.
 #[track_caller]
 fn reload_both(gateway: &Gateway, plugin: &str, config: &str) {
     let generation = gateway.generation();
-    put(&touched(plugin), &gateway.plugins().join(format!("{plugin}.wasm")));
+    put(
+        &touched(plugin),
+        &gateway.plugins().join(format!("{plugin}.wasm")),
+    );
     eventually("the plugin is live", || gateway.generation() > generation);
     let generation = gateway.generation();
     gateway.write_config(config);
-    eventually("the configuration is live", || gateway.generation() > generation);
+    eventually("the configuration is live", || {
+        gateway.generation() > generation
+    });
 }
 
 #[test]
@@ -248,10 +309,14 @@ fn counters_survive() {
     );
     let gateway = Gateway::start(&["rate-limit"], &config);
     for _ in 0..3 {
-        assert_eq!(gateway.get("/").status, 200);
+        assert_eq!(gateway.get("/a").status, 200);
     }
-    reload_both(&gateway, "rate-limit", &format!("{config}    timeout: 9s\n"));
-    let statuses: Vec<u16> = (0..3).map(|_| gateway.get("/").status.as_u16()).collect();
+    reload_both(
+        &gateway,
+        "rate-limit",
+        &format!("{config}    timeout: 9s\n"),
+    );
+    let statuses: Vec<u16> = (0..3).map(|_| gateway.get("/a").status.as_u16()).collect();
     assert_eq!(statuses, [200, 200, 429]);
 }
 
@@ -266,14 +331,18 @@ fn an_open_breaker_stays_open() {
     let gateway = Gateway::start(&["circuit-breaker"], &config);
     upstream.answer_with(500);
     for _ in 0..2 {
-        assert_eq!(gateway.get("/").status, 500);
+        assert_eq!(gateway.get("/a").status, 500);
     }
-    assert_eq!(gateway.get("/").status, 503);
+    assert_eq!(gateway.get("/a").status, 503);
     upstream.answer_with(200);
-    reload_both(&gateway, "circuit-breaker", &format!("{config}    timeout: 9s\n"));
+    reload_both(
+        &gateway,
+        "circuit-breaker",
+        &format!("{config}    timeout: 9s\n"),
+    );
     let hits = upstream.hits();
     for _ in 0..10 {
-        assert_eq!(gateway.get("/").status, 503);
+        assert_eq!(gateway.get("/a").status, 503);
     }
     assert_eq!(upstream.hits(), hits);
 }
@@ -291,7 +360,7 @@ fn an_unhealthy_instance_stays_out() {
     };
     eventually("the instance is found to be ill", is_out);
     let hits = ill.hits();
-    let load = Load::start(gateway.address, 2, "/", |reply| reply.status == 200);
+    let load = Load::start(gateway.address, 2, "/a", |reply| reply.status == 200);
     for timeout in ["7s", "8s", "9s"] {
         let generation = gateway.generation();
         gateway.write_config(&format!("{config}    timeout: {timeout}\n"));
@@ -307,7 +376,9 @@ fn an_unhealthy_instance_stays_out() {
 fn requests_in_flight_finish_on_what_they_started_with() {
     let upstream = Upstream::start("a");
     let config = |version: &str, path: &str| {
-        let header = format!("pipeline: [{{ plugin: headers, config: {{ response: {{ set: {{ x-version: {version} }} }} }} }}]");
+        let header = format!(
+            "pipeline: [{{ plugin: headers, config: {{ response: {{ set: {{ x-version: {version} }} }} }} }}]"
+        );
         one_route(&[upstream.address], "", &header).replace("/{*rest}", path)
     };
     let gateway = Gateway::start(&["headers"], &config("one", "/one"));
@@ -320,11 +391,16 @@ fn requests_in_flight_finish_on_what_they_started_with() {
     upstream.delay(Duration::ZERO);
     put(&touched("headers"), &gateway.plugins().join("headers.wasm"));
     gateway.write_config(&config("two", "/two"));
-    eventually("the new route is live", || gateway.get("/two").status == 200);
+    eventually("the new route is live", || {
+        gateway.get("/two").status == 200
+    });
     assert_eq!(gateway.get("/two").header("x-version"), "two");
     assert_eq!(gateway.get("/one").status, 404);
     assert!(!flight.is_finished(), "too slow a machine for this test");
 
     let reply = flight.join().unwrap();
-    assert_eq!((reply.status.as_u16(), reply.header("x-version")), (200, "one"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("x-version")),
+        (200, "one")
+    );
 }

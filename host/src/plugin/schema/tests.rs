@@ -1,3 +1,6 @@
+//! What is said of a configuration that does not fit, and of schemas that
+//! cannot be used.
+
 use serde_json::json;
 
 use super::*;

@@ -5,11 +5,12 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
-use super::{Client, Reply, eventually, get};
+use super::{Client, Reply, get, within};
 
 /// A running gateway; dropping it ends it.
 pub(crate) struct Gateway {
@@ -52,7 +53,8 @@ impl Gateway {
             .spawn()
             .expect("the gateway's binary starts");
         let (mut address, mut admin) = (None, None);
-        eventually("the gateway listens", || {
+        // Compiling many plugins on a busy machine takes its time.
+        let listens = within(Duration::from_secs(60), || {
             let log = read_log(directory.path());
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("the gateway ended with {status}:\n{log}");
@@ -61,6 +63,7 @@ impl Gateway {
             admin = address_after(&log, "admin on http://");
             address.is_some() && admin.is_some()
         });
+        assert!(listens, "the gateway does not listen within a minute");
         Self {
             child,
             directory,
@@ -96,7 +99,7 @@ impl Gateway {
     /// Replaces the configuration as an editor does: a new file, renamed.
     pub(crate) fn write_config(&self, config: &str) {
         let new = self.directory.path().join("portcullis.yaml.new");
-        fs::write(&new, format!("{HEAD}{config}")).expect("a file is written");
+        fs::write(&new, whole(config)).expect("a file is written");
         fs::rename(new, self.directory.path().join("portcullis.yaml")).expect("a file is renamed");
     }
 
@@ -189,8 +192,21 @@ pub(crate) fn lay_out(plugins: &[&str], config: &str) -> TempDir {
         copy_plugin(plugin, &into.join(format!("{plugin}.wasm")));
     }
     let file = directory.path().join("portcullis.yaml");
-    fs::write(file, format!("{HEAD}{config}")).expect("a file is written");
+    fs::write(file, whole(config)).expect("a file is written");
     directory
+}
+
+/// The configuration with what every test's begins with, and with a cache of
+/// compiled plugins that all tests share, unless it has plans of its own.
+fn whole(config: &str) -> String {
+    let cache = match config.contains("plugins:") {
+        true => String::new(),
+        false => format!(
+            "plugins: {{ cache: \"{}/code\" }}\n",
+            env!("CARGO_TARGET_TMPDIR")
+        ),
+    };
+    format!("{HEAD}{}\n{cache}", config.trim_end())
 }
 
 /// Copies a standard plugin in one step.

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::Reply;
 
 /// The longest a test waits for bytes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connected socket with what was read from it and not yet used.
 pub(crate) struct Wire {
