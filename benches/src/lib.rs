@@ -104,7 +104,10 @@ fn plugins() -> PathBuf {
 pub fn exchange() -> Box<Exchange> {
     let headers: HeaderMap = [
         ("host", "api.example.com"),
-        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101"),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101",
+        ),
         ("accept", "application/json, text/plain, */*"),
         ("accept-language", "en-US,en;q=0.5"),
         ("accept-encoding", "gzip, deflate, br"),
@@ -165,8 +168,7 @@ pub fn service(name: &str, addresses: impl Iterator<Item = std::net::SocketAddr>
 pub fn token(secret: &str) -> String {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let header = encode(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims =
-        encode(br#"{"iss":"example","sub":"ann","scope":"users:read","exp":4102444800}"#);
+    let claims = encode(br#"{"iss":"example","sub":"ann","scope":"users:read","exp":4102444800}"#);
     let signed = format!("{header}.{claims}");
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = encode(hmac::sign(&key, signed.as_bytes()).as_ref());

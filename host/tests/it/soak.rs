@@ -14,7 +14,7 @@ use crate::support::{
 const CLIENTS: usize = 64;
 
 /// Changes of plugin and configuration in that time; the first ten may still take memory.
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 300;
 const WARM: u32 = 10;
 
 /// How much more memory and descriptors than after the first ten is no leak:
@@ -47,6 +47,9 @@ fn nothing_fails_and_nothing_grows_under_load_and_reloads() {
         eventually("the round is live", || {
             gateway.get("/a").header("x-round") == round.to_string()
         });
+        if round % 20 == 0 {
+            eprintln!("{round} {:?}", held(&gateway));
+        }
         if round == WARM {
             warm = held(&gateway);
         }

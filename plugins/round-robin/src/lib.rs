@@ -22,8 +22,10 @@ impl RoundRobin {
     }
 
     fn pick(&mut self, _: &mut Exchange, attempt: u32) -> Option<u32> {
-        self.rotation
-            .pick(|index| attempt > 0 && balancing::tried(index))
+        match attempt {
+            0 => self.rotation.pick(),
+            _ => self.rotation.retry(balancing::tried),
+        }
     }
 }
 

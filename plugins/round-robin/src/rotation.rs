@@ -21,18 +21,19 @@ impl Rotation {
         self.next = self.next.checked_rem(length).unwrap_or(0);
     }
 
+    /// The next instance. None if there is none.
+    pub fn pick(&mut self) -> Option<u32> {
+        self.step()
+    }
+
     /// The next instance that was not tried yet, or just the next one if all
-    /// were. None if there is no instance.
-    pub fn pick(&mut self, tried: impl Fn(u32) -> bool) -> Option<u32> {
-        let first = self.step()?;
-        let mut candidate = first;
-        for _ in 1..self.length {
-            if !tried(candidate) {
-                return Some(candidate);
-            }
-            candidate = self.step()?;
-        }
-        Some(if tried(candidate) { first } else { candidate })
+    /// were. None if there is none. Leaves the turn where it is: if retries
+    /// took turns, every request would meet the same dead instance first.
+    pub fn retry(&self, tried: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut order = (self.next..self.length).chain(0..self.next);
+        order
+            .find(|&index| !tried(index))
+            .or((self.length > 0).then_some(self.next))
     }
 
     fn step(&mut self) -> Option<u32> {
@@ -53,7 +54,7 @@ mod tests {
     }
 
     fn picks(rotation: &mut Rotation, count: usize) -> Vec<u32> {
-        std::iter::repeat_with(|| rotation.pick(|_| false))
+        std::iter::repeat_with(|| rotation.pick())
             .take(count)
             .map_while(|pick| pick)
             .collect()
@@ -80,14 +81,16 @@ mod tests {
         rotation.resize(5, 9);
         assert_eq!(picks(&mut rotation, 5), [1, 2, 3, 4, 0]);
         rotation.resize(0, 9);
-        assert_eq!(rotation.pick(|_| false), None);
+        assert_eq!(rotation.pick(), None);
     }
 
     #[test]
     fn a_retry_goes_elsewhere_while_there_is_elsewhere() {
         let mut rotation = rotation(3, 0);
-        assert_eq!(rotation.pick(|index| index == 0), Some(1));
-        assert_eq!(rotation.pick(|index| index != 1), Some(1));
-        assert_eq!(rotation.pick(|_| true), Some(2));
+        assert_eq!(rotation.pick(), Some(0));
+        assert_eq!(rotation.retry(|index| index == 0), Some(1));
+        assert_eq!(rotation.retry(|index| index != 2), Some(2));
+        assert_eq!(rotation.retry(|_| true), Some(1));
+        assert_eq!(rotation.pick(), Some(1), "retries take no turn");
     }
 }

@@ -24,8 +24,10 @@ impl WeightedRoundRobin {
     }
 
     fn pick(&mut self, _: &mut Exchange, attempt: u32) -> Option<u32> {
-        self.order
-            .pick(|index| attempt > 0 && balancing::tried(index))
+        match attempt {
+            0 => self.order.pick(),
+            _ => self.order.retry(balancing::tried),
+        }
     }
 }
 

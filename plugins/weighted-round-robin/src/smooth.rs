@@ -63,25 +63,33 @@ impl Order {
         Self::Round { picks, next }
     }
 
-    /// The next instance in the order that was not tried yet, or just the next
-    /// one if all were. None if there is no instance. The order goes on by one
-    /// pick whichever it is, so that retries leave it as it is for others.
-    pub fn pick(&mut self, tried: impl Fn(u32) -> bool) -> Option<u32> {
-        let next = match self {
-            Self::Round { picks, next } => *picks.get(*next)?,
-            Self::Game(game) => game.richest(&[])?,
-        };
-        let picked = if tried(next) {
-            self.other(next, tried)
-        } else {
-            next
-        };
+    /// The next instance in the order. None if there is none.
+    pub fn pick(&mut self) -> Option<u32> {
+        let picked = self.next()?;
         match self {
             Self::Round { picks, next } if *next + 1 < picks.len() => *next += 1,
             Self::Round { next, .. } => *next = 0,
             Self::Game(game) => game.pay(picked),
         }
         Some(picked)
+    }
+
+    /// The next instance in the order that was not tried yet, or just the next
+    /// one if all were. None if there is none. Leaves the order where it is:
+    /// if retries took turns, requests would go on meeting a dead instance first.
+    pub fn retry(&self, tried: impl Fn(u32) -> bool) -> Option<u32> {
+        let next = self.next()?;
+        Some(match tried(next) {
+            true => self.other(next, tried),
+            false => next,
+        })
+    }
+
+    fn next(&self) -> Option<u32> {
+        match self {
+            Self::Round { picks, next } => picks.get(*next).copied(),
+            Self::Game(game) => game.richest(&[]),
+        }
     }
 
     /// The first in the order that was not tried, or `next` if all were.
@@ -182,7 +190,7 @@ mod tests {
     use super::*;
 
     fn picks(order: &mut Order, count: usize) -> Vec<u32> {
-        std::iter::repeat_with(|| order.pick(|_| false))
+        std::iter::repeat_with(|| order.pick())
             .take(count)
             .map_while(|pick| pick)
             .collect()
@@ -252,21 +260,15 @@ mod tests {
             Order::new(&[5, 1, 1], 0),
             Order::Game(Game::new(&[5, 1, 1])),
         ] {
-            assert_eq!(order.pick(|index| index == 0), Some(1));
-            assert_eq!(order.pick(|index| index != 2), Some(2));
-            assert_eq!(
-                order.pick(|_| true),
-                Some(if matches!(order, Order::Game(_)) {
-                    0
-                } else {
-                    1
-                })
-            );
+            assert_eq!(order.retry(|index| index == 0), Some(1));
+            assert_eq!(order.retry(|index| index != 2), Some(2));
+            assert_eq!(order.retry(|_| true), Some(0));
+            assert_eq!(order.pick(), Some(0), "retries take no turn");
         }
     }
 
     #[test]
     fn without_instances_there_is_no_pick() {
-        assert_eq!(Order::new(&[], 7).pick(|_| false), None);
+        assert_eq!(Order::new(&[], 7).pick(), None);
     }
 }
