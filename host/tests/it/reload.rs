@@ -192,11 +192,11 @@ fn a_service_that_cannot_be_resolved_changes_nothing() {
 /// Writes a file in place in two halves; `between` runs when half of it is there.
 fn write_in_halves(file: &Path, bytes: &[u8], between: impl FnOnce()) {
     let (first, second) = bytes.split_at(bytes.len() / 2);
-    let mut file = File::create(file).unwrap();
-    file.write_all(first).unwrap();
-    file.sync_all().unwrap();
+    let mut file = File::create(file).expect("a file is written");
+    file.write_all(first).expect("a file is written");
+    file.sync_all().expect("a file is written");
     between();
-    file.write_all(second).unwrap();
+    file.write_all(second).expect("a file is written");
 }
 
 #[test]
@@ -229,13 +229,13 @@ fn a_file_written_in_place_is_not_taken_half() {
 /// Makes a version of a mounted directory current, as Kubernetes does it.
 fn swap_data(directory: &Path, version: &str, files: &[(&str, &[u8])]) {
     let to = directory.join(format!("..{version}"));
-    fs::create_dir(&to).unwrap();
+    fs::create_dir(&to).expect("a directory");
     for (name, bytes) in files {
-        fs::write(to.join(name), bytes).unwrap();
+        fs::write(to.join(name), bytes).expect("a file is written");
     }
     let new = directory.join("..data_tmp");
-    symlink(format!("..{version}"), &new).unwrap();
-    fs::rename(new, directory.join("..data")).unwrap();
+    symlink(format!("..{version}"), &new).expect("a file is written");
+    fs::rename(new, directory.join("..data")).expect("a file is written");
 }
 
 #[test]
