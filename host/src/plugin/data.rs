@@ -70,6 +70,8 @@ pub(super) struct Data {
     pub(super) random: Option<Box<dyn wasmtime_wasi::Rng + Send>>,
     /// Where the plugin's monotonic clock starts.
     pub(super) started: Instant,
+    /// What the call that runs has left when its first deadline is reached.
+    pub(super) ticks_left: u64,
 }
 
 impl Data {
@@ -93,6 +95,7 @@ impl Data {
             output: Output::default(),
             random: None,
             started: Instant::now(),
+            ticks_left: 0,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
 use super::{
     HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
     data::{Data, Hook},
+    deadline,
     exports::Functions,
     limiter::Limiter,
     ticker::{Activity, ticks},
@@ -80,7 +81,8 @@ impl Instance {
         let call_ticks = ticks(limits.call_timeout);
         activity.allow(start_ticks.max(call_ticks));
         activity.begin();
-        store.set_epoch_deadline(start_ticks);
+        deadline::arm(&mut store, Arc::clone(&activity));
+        deadline::set(&mut store, start_ticks);
         let made = catch_unwind(AssertUnwindSafe(|| pre.instantiate(&mut store)));
         let instance = flatten(made)
             .map_err(|failure| LoadError::Describe(failure.explain(&mut store, limits)))?;
@@ -262,7 +264,7 @@ impl Instance {
             return Err(self.error(Kind::Trap, "was called again after it failed"));
         }
         self.activity.begin();
-        self.store.set_epoch_deadline(ticks);
+        deadline::set(&mut self.store, ticks);
         let data = self.store.data_mut();
         data.output.begin();
         data.limiter.begin();
@@ -354,6 +356,17 @@ fn text(panic: &Box<dyn Any + Send>) -> &str {
 mod tests {
     use super::super::tests::harness::{exchange, told};
     use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_is_not_held_against_a_plugin() {
+        let mut instance = told("request:nothing");
+        let on_request = instance.functions.on_request.expect("the hook is there");
+        let called = instance.guarded(1_000, |store| {
+            (0..1_000).for_each(|_| store.engine().increment_epoch());
+            on_request.call(store, ())
+        });
+        assert!(called.is_ok());
+    }
 
     #[test]
     fn a_panic_of_the_gateway_itself_is_one_failed_call() {

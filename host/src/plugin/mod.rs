@@ -28,6 +28,7 @@ mod capability;
 mod compiled;
 mod configured;
 mod data;
+mod deadline;
 mod error;
 mod exports;
 mod host;

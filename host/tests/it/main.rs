@@ -3,8 +3,6 @@
 //! Every test reads as upstream, gateway, client, assert. Plugins come from
 //! `target/plugins`, where `cargo xtask plugins` leaves them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 mod admin;
 mod answers;
 mod auth;
