@@ -351,12 +351,18 @@ fn an_open_breaker_stays_open() {
 fn an_unhealthy_instance_stays_out() {
     let (well, ill) = (Upstream::start("well"), Upstream::start("ill"));
     ill.healthy(false);
-    let check = "health_check: { path: /health, interval: 100ms, unhealthy_after: 1 }";
+    let check = "health_check: { path: /health, interval: 1s, timeout: 1s, unhealthy_after: 1 }";
     let config = one_route(&[well.address, ill.address], check, "");
     let gateway = Gateway::start(&[], &config);
+    let address = ill.address.to_string();
     let is_out = || {
         let services = gateway.admin("/api/v1/services").json();
-        services["services"][0]["instances"][1]["healthy"] == false
+        let instances = services["services"][0]["instances"].as_array().cloned();
+        let instances = instances.expect("a list");
+        let found = instances
+            .iter()
+            .find(|instance| instance["address"] == address.as_str());
+        found.expect("the instance")["healthy"] == false
     };
     eventually("the instance is found to be ill", is_out);
     let hits = ill.hits();

@@ -36,11 +36,12 @@ fn nothing_fails_and_nothing_grows_under_load_and_reloads() {
     let gateway = Gateway::start_in(directory(&config(0)), &[]);
     let length = length();
 
-    let load = Clients::start(&gateway, length);
+    // Longer than the rounds, so that they all end under load.
+    let load = Clients::start(&gateway, length + Duration::from_secs(2));
     let began = Instant::now();
     let (mut round, mut warm) = (0, (0, 0));
-    // A slow machine has fewer rounds, not a longer test.
-    while began.elapsed() < length {
+    // A slow machine has fewer rounds, but enough to tell.
+    while began.elapsed() < length || round < WARM + 5 {
         round += 1;
         let balancer = ["round-robin", "random-two-choices"][(round % 2) as usize];
         copy_plugin(balancer, &gateway.plugins().join("balancer.wasm"));
@@ -58,7 +59,6 @@ fn nothing_fails_and_nothing_grows_under_load_and_reloads() {
     load.finish();
 
     eprintln!("{round} rounds; after {WARM} and at the end: {warm:?}, ({memory}, {descriptors})");
-    assert!(round > WARM, "only {round} reloads");
     assert_eq!(gateway.refused_reloads(), 0.0);
     assert!(gateway.generation() > u64::from(round));
     assert!(memory <= warm.0 + MORE_MEMORY, "{memory}, was {}", warm.0);
