@@ -6,9 +6,9 @@
 //! found there is compiled anew and written over.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -106,26 +106,16 @@ impl Cache {
         Ok(intact(content))
     }
 
+    /// Whole or not at all: a file of its own, then a new name.
     fn write(&self, key: &str, code: &[u8]) -> io::Result<()> {
-        let partial = self
-            .directory
-            .join(format!("{key}.{:x}.partial", fastrand::u64(..)));
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .and_then(|mut file| {
-                file.write_all(MAGIC)?;
-                file.write_all(&Sha256::digest(code))?;
-                file.write_all(code)
-            })
-            .and_then(|()| fs::rename(&partial, self.path(key)));
-        if written.is_err() {
-            // It may not even exist.
-            let _ = fs::remove_file(&partial);
-        }
-        written
+        let mut file = tempfile::Builder::new()
+            .suffix(".partial")
+            .tempfile_in(&self.directory)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&Sha256::digest(code))?;
+        file.write_all(code)?;
+        file.persist(self.path(key))?;
+        Ok(())
     }
 
     /// Removes what was not used for longest.
@@ -162,15 +152,7 @@ fn private(metadata: &Metadata, owner: u32) -> bool {
 }
 
 fn owner_of_new_files(directory: &Path) -> io::Result<u32> {
-    let probe = directory.join(format!(".probe-{:x}", fastrand::u64(..)));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&probe)?;
-    let owner = file.metadata().map(|metadata| metadata.uid());
-    fs::remove_file(&probe)?;
-    owner
+    Ok(tempfile::tempfile_in(directory)?.metadata()?.uid())
 }
 
 #[expect(
