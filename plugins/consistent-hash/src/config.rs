@@ -83,14 +83,6 @@ impl Key {
     }
 }
 
-/// The value of the first cookie of that name in a `cookie` field.
-pub fn cookie<'f>(field: &'f [u8], name: &str) -> Option<&'f [u8]> {
-    field
-        .split(|&byte| byte == b';')
-        .map(<[u8]>::trim_ascii)
-        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,23 +108,6 @@ mod tests {
         for (by, name, expected) in cases {
             let error = Key::new(by, name).expect_err(expected);
             assert!(error.starts_with(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others() {
-        let cases: [(&str, Option<&str>); 4] = [
-            ("a=b; session=s1; c=d", Some("s1")),
-            ("session=", Some("")),
-            ("xsession=s1;session2=s1", None),
-            ("", None),
-        ];
-        for (field, expected) in cases {
-            assert_eq!(
-                cookie(field.as_bytes(), "session"),
-                expected.map(str::as_bytes),
-                "{field}"
-            );
         }
     }
 }

@@ -57,11 +57,7 @@ impl ConsistentHash {
             Key::Header(name) => exchange.request_header(name),
             Key::Attribute(name) => exchange.attribute(name).map(String::into_bytes),
             Key::Path => Some(exchange.path().into_bytes()),
-            Key::Cookie(name) => {
-                let fields = exchange.request_header_values("cookie");
-                let value = fields.iter().find_map(|field| config::cookie(field, name));
-                value.map(<[u8]>::to_vec)
-            }
+            Key::Cookie(name) => exchange.cookie(name),
         }
     }
 }

@@ -13,7 +13,6 @@ pub mod keys;
 pub mod names;
 pub mod problem;
 pub mod public;
-pub mod query;
 mod settings;
 pub mod source;
 pub mod token;

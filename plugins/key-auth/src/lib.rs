@@ -6,9 +6,8 @@
 
 pub mod config;
 pub mod consumers;
-pub mod query;
 
-use portcullis_sdk::{prelude::*, random};
+use portcullis_sdk::{prelude::*, query, random};
 
 use crate::config::Config;
 use crate::consumers::{Consumer, Consumers};

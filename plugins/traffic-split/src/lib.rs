@@ -94,10 +94,7 @@ impl TrafficSplit {
     }
 
     fn named_by_cookie(&self, exchange: &Exchange, name: &str) -> Option<&str> {
-        let fields = exchange.request_header_values("cookie");
-        fields
-            .iter()
-            .find_map(|field| self.split.named(cookie::find(field, name)?))
+        self.split.named(&exchange.cookie(name)?)
     }
 }
 

@@ -55,7 +55,7 @@
 //! calls of the gateway within a component and go to the fake one elsewhere:
 //! [`counters`], [`store`], [`discovery`], [`balancing`], [`crypto`], [`log`],
 //! [`metrics`], [`clock`], [`random`]. [`mod@config`] has types that many
-//! configurations need.
+//! configurations need, [`cookie`] and [`query`] read what their names say.
 //!
 //! A plugin imports what it calls and nothing else, and a step's `grants` can
 //! withhold it. What this crate itself calls is `exchange`, which is always
@@ -73,6 +73,7 @@ pub mod clock;
 #[doc(hidden)]
 pub mod component;
 pub mod config;
+pub mod cookie;
 pub mod counters;
 pub mod crypto;
 pub mod discovery;
@@ -83,6 +84,7 @@ pub mod metrics;
 mod outcome;
 #[doc(hidden)]
 pub mod plugin;
+pub mod query;
 pub mod random;
 pub mod store;
 #[cfg(not(target_family = "wasm"))]
