@@ -2,7 +2,7 @@
 //!
 //! Owns their syntax. A pattern is taken segment by segment, on the path as it
 //! was sent: `{name}` takes one segment that is not empty, `{*name}` at the end
-//! takes what is left, at least one character. Everything else is literal.
+//! takes what is left. Everything else is literal.
 
 use std::{error::Error, fmt, str::FromStr};
 
@@ -23,7 +23,7 @@ pub enum Segment {
     Literal(String),
     /// `{name}`: one segment, not empty.
     Parameter(String),
-    /// `{*name}`: everything to the end of the path, not empty. Only the last.
+    /// `{*name}`: everything to the end of the path. Only the last.
     Rest(String),
 }
 

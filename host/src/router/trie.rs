@@ -131,10 +131,7 @@ impl Node {
         {
             node.descend(after, visit)?;
         }
-        if !rest.is_empty() {
-            visit(&self.rest)?;
-        }
-        ControlFlow::Continue(())
+        visit(&self.rest)
     }
 
     fn descend<'a, B>(

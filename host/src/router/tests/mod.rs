@@ -141,6 +141,7 @@ fn paths_the_most_specific_first() {
             ("GET /users/7%2F8", "1 id=7%2F8"),
             ("GET /users/7/orders/8", "3 id=7 order=8"),
             ("GET /users/me/orders/8", "4 more=orders/8"),
+            ("GET /users/me/", "4 more="),
             ("GET /users/7/orders", "0 rest=users/7/orders"),
             ("GET /users/7/orders/8/", "0 rest=users/7/orders/8/"),
             ("GET //", "0 rest=/"),
@@ -162,7 +163,7 @@ fn a_slash_at_the_end_counts() {
             ("GET /a/1/", "2 x=1"),
             ("GET /a/1", "404"),
             ("GET /a//", "404"),
-            ("GET /b/", "404"),
+            ("GET /b/", "3 rest="),
             ("GET /b", "404"),
             ("GET /b//", "3 rest=/"),
         ],
@@ -192,7 +193,7 @@ fn hosts_exact_then_the_longest_wildcard_then_any() {
             ("GET api.eu.example.com/c", "0 all=c"),
             ("GET only.example.com/a", "6"),
             ("GET *", "5"),
-            ("GET other/", "5"),
+            ("GET other/", "0 all="),
         ],
     );
 }

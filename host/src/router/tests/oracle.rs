@@ -106,8 +106,9 @@ fn naive_path(pattern: &PathPattern, path: &str) -> Option<String> {
                 parameters += &format!(" {name}={}", parts[number]);
             }
             Segment::Rest(name) => {
-                let rest = parts.get(number..)?.join("/");
-                return (!rest.is_empty()).then(|| format!("{parameters} {name}={rest}"));
+                parts.get(number)?;
+                let rest = parts[number..].join("/");
+                return Some(format!("{parameters} {name}={rest}"));
             }
             _ => return None,
         }
