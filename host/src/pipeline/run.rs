@@ -1,6 +1,6 @@
 //! One request's way through a pipeline.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -24,6 +24,8 @@ pub struct Run {
     passed: usize,
     /// Instances of filters that are isolated per request, by step.
     isolated: Vec<(usize, Instance)>,
+    /// Of the side that runs.
+    laps: Laps,
 }
 
 impl Run {
@@ -35,6 +37,7 @@ impl Run {
         slots: &Slots,
         exchange: &mut Box<Exchange>,
     ) -> Result<Option<Answer>, Error> {
+        self.laps = Laps::default();
         for (position, step) in pipeline.steps.iter().enumerate() {
             self.entered = position + 1;
             if step.hooks.request {
@@ -64,6 +67,7 @@ impl Run {
         slots: &Slots,
         exchange: &mut Box<Exchange>,
     ) -> Option<Bytes> {
+        self.laps = Laps::default();
         let mut replaced = None;
         for (position, step) in pipeline.steps[..self.passed].iter().enumerate().rev() {
             if !step.hooks.response {
@@ -102,6 +106,7 @@ impl Run {
         exchange: &mut Box<Exchange>,
         outcome: &Outcome,
     ) {
+        self.laps = Laps::default();
         for (position, step) in pipeline.steps[..self.entered].iter().enumerate().rev() {
             if step.hooks.completion {
                 let hook = |instance: &mut Instance, exchange: &mut Box<Exchange>| {
@@ -123,7 +128,7 @@ impl Run {
         hook: Hook,
         call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
-        let started = Instant::now();
+        self.laps.start();
         let slot = slots.slot(step.slot);
         let result = match step.isolation {
             Isolation::Reuse => slot.call(|instance| call(instance, exchange)),
@@ -131,7 +136,7 @@ impl Run {
                 .isolated(position, || slot.isolated())
                 .and_then(|instance| call(instance, exchange)),
         };
-        step.metrics.called(hook, started.elapsed());
+        step.metrics.called(hook, self.laps.lap());
         if let Err(error) = &result {
             failed(step, exchange, error);
         }
@@ -152,6 +157,25 @@ impl Run {
             }
         };
         Ok(&mut self.isolated[index].1)
+    }
+}
+
+/// Times calls that follow one another: the end of one is the start of the
+/// next, so that the clock is read once per call.
+#[derive(Default)]
+struct Laps(Option<Instant>);
+
+impl Laps {
+    /// Starts the first.
+    fn start(&mut self) {
+        self.0.get_or_insert_with(Instant::now);
+    }
+
+    /// Ends one and starts the next.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        let started = self.0.replace(now);
+        started.map_or(Duration::ZERO, |started| now - started)
     }
 }
 
