@@ -3,7 +3,7 @@
 use crate::{
     config::{Isolation, OnError},
     observe::FilterMetrics,
-    plugin::Hooks,
+    plugin::{Hooks, Reads},
 };
 
 use super::SlotIndex;
@@ -16,6 +16,8 @@ pub struct Step {
     pub slot: SlotIndex,
     /// What the plugin exports; what it does not is never called.
     pub hooks: Hooks,
+    /// Which heads the plugin can look at; others are not kept for it.
+    pub reads: Reads,
     /// What happens when it fails.
     pub on_error: OnError,
     /// Whether each request gets an instance of its own.
@@ -32,11 +34,19 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// True if some filter may look at the request after it went upstream, so
-    /// that its head has to be kept.
-    pub fn looks_back(&self) -> bool {
+    /// True if some filter may look at the request's head after it went
+    /// upstream, so that it has to be kept.
+    pub fn looks_back_at_request(&self) -> bool {
         self.steps
             .iter()
-            .any(|step| step.hooks.response || step.hooks.completion)
+            .any(|step| step.reads.request_head && (step.hooks.response || step.hooks.completion))
+    }
+
+    /// True if some filter may look at the response's head after it was sent,
+    /// so that it has to be kept.
+    pub fn looks_back_at_response(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| step.reads.response_head && step.hooks.completion)
     }
 }

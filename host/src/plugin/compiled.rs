@@ -12,7 +12,7 @@ use super::{
     LoadError,
     capability::{Grants, Import},
     data::Data,
-    exports::Exports,
+    exports::{Exports, Reads},
     link,
 };
 
@@ -21,6 +21,7 @@ pub(super) struct Compiled {
     pub(super) component: Component,
     pub(super) imports: Vec<String>,
     pub(super) exports: Exports,
+    pub(super) reads: Reads,
     /// Linked forms by what is granted. Few: most steps grant all.
     linked: Mutex<Vec<(Grants, InstancePre<Data>)>>,
 }
@@ -36,6 +37,7 @@ impl Compiled {
         }
         Ok(Self {
             exports: Exports::of(&component)?,
+            reads: link::reads(component.engine(), &component),
             component,
             imports,
             linked: Mutex::default(),

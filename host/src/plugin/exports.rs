@@ -26,6 +26,16 @@ pub struct Hooks {
     pub balancer: bool,
 }
 
+/// Which header fields a plugin can look at, by what it imports: those of
+/// others need not be kept for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reads {
+    /// Those of requests.
+    pub request_head: bool,
+    /// Those of responses.
+    pub response_head: bool,
+}
+
 impl Hooks {
     /// The names of the interfaces it exports.
     pub fn names(&self) -> Vec<&'static str> {

@@ -11,6 +11,7 @@ use wasmtime::{
 use super::{
     capability::{Capability, Grants, Import},
     data::Data,
+    exports::Reads,
     host,
 };
 
@@ -20,6 +21,36 @@ pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     ty.imports(engine)
         .map(|(name, _)| name.to_owned())
         .collect()
+}
+
+/// The interface in any version that links.
+const EXCHANGE: &str = "portcullis:gateway/exchange@";
+
+/// Which heads a component can look at. A function that a plugin never calls
+/// is not among its imports: its linker drops it.
+pub(super) fn reads(engine: &Engine, component: &Component) -> Reads {
+    let ty = component.component_type();
+    let imports = |functions: &[&str]| {
+        ty.imports(engine).any(|(name, import)| match import.ty {
+            ComponentItem::ComponentInstance(instance) if name.starts_with(EXCHANGE) => instance
+                .exports(engine)
+                .any(|(function, _)| functions.contains(&function)),
+            _ => false,
+        })
+    };
+    Reads {
+        request_head: imports(&[
+            "request-header",
+            "request-headers",
+            "request-header-values",
+            "all-request-headers",
+        ]),
+        response_head: imports(&[
+            "response-header",
+            "response-header-values",
+            "all-response-headers",
+        ]),
+    }
 }
 
 /// Imports that are not in a set of grants.

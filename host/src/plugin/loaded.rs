@@ -7,7 +7,7 @@ use wasmtime::component::InstancePre;
 use crate::config::PluginLimits;
 
 use super::{
-    Capability, Hooks, HostServices, LoadError, Names, PluginErrorKind,
+    Capability, Hooks, HostServices, LoadError, Names, PluginErrorKind, Reads,
     capability::{Grants, Import},
     compiled::Compiled,
     data::{Data, Identity},
@@ -114,6 +114,11 @@ impl Plugin {
     /// What it exports.
     pub fn hooks(&self) -> Hooks {
         self.compiled.exports.hooks()
+    }
+
+    /// Which heads it can look at.
+    pub fn reads(&self) -> Reads {
+        self.compiled.reads
     }
 
     /// What it says of itself.

@@ -51,7 +51,7 @@ mod wit;
 pub use capability::Capability;
 pub use configured::{Configured, ConfiguredOptions};
 pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
-pub use exports::Hooks;
+pub use exports::{Hooks, Reads};
 pub use instance::{Instance, Verdict};
 pub use loaded::{Description, Plugin};
 pub use loader::{Directory, ReadError};

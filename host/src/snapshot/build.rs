@@ -169,8 +169,9 @@ impl Builder {
         Route {
             service,
             timeout: route.timeout,
-            keeps_request_head: route.retries.attempts.get() > 1 || pipeline.looks_back(),
-            keeps_response_head: pipeline.steps.iter().any(|step| step.hooks.completion),
+            keeps_request_head: route.retries.attempts.get() > 1
+                || pipeline.looks_back_at_request(),
+            keeps_response_head: pipeline.looks_back_at_response(),
             retries: route.retries.clone(),
             metrics: self.metrics.route(&route.name),
             pipeline,
@@ -185,9 +186,11 @@ impl Builder {
         filters: &mut Filters<'_>,
     ) -> Option<Step> {
         let slot = filters.filter(step)?;
+        let plugin = filters.ready[slot.0].configured.plugin();
         Some(Step {
             slot,
-            hooks: filters.ready[slot.0].configured.plugin().hooks(),
+            hooks: plugin.hooks(),
+            reads: plugin.reads(),
             on_error: step.on_error,
             isolation: step.isolation,
             metrics: self.metrics.filter(&route.name, &step.plugin, position),
