@@ -14,7 +14,7 @@ pub struct Step {
     /// Where each worker keeps the instance. Steps of equal plugin and
     /// configuration share one.
     pub slot: SlotIndex,
-    /// What the plugin exports; what it does not is never called.
+    /// What the plugin exports and has a use for; nothing else is called.
     pub hooks: Hooks,
     /// Which heads the plugin can look at; others are not kept for it.
     pub reads: Reads,

@@ -92,7 +92,7 @@ impl Import {
         match interface {
             // `verdicts` holds types only. Balancing is about what the gateway
             // itself hands to a balancer.
-            "exchange" | "balancing" | "verdicts" => Self::Always,
+            "exchange" | "hooks" | "balancing" | "verdicts" => Self::Always,
             name => match Capability::from_name(name) {
                 Some(Capability::Clock | Capability::Random) | None => Self::Unknown,
                 Some(capability) => Self::Needs(capability),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    HostServices, Names, PluginError, PluginErrorKind, host::Output, limiter::Limiter,
+    Hooks, HostServices, Names, PluginError, PluginErrorKind, host::Output, limiter::Limiter,
     log_budget::LogBudget, wit::Refusal,
 };
 
@@ -46,6 +46,8 @@ impl Identity {
 pub(super) enum Hook {
     /// None, or one without an exchange.
     None,
+    /// `configure`, which has no exchange either.
+    Configuration,
     Request,
     Response,
     Completion,
@@ -57,6 +59,8 @@ pub(super) struct Data {
     /// The exchange in flight while a hook runs, an empty one otherwise.
     pub(super) exchange: Box<Exchange>,
     pub(super) hook: Hook,
+    /// The hooks that the plugin has no use for.
+    pub(super) skipped: Hooks,
     pub(super) identity: Arc<Identity>,
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
@@ -86,6 +90,7 @@ impl Data {
         Self {
             exchange: Box::new(Exchange::empty()),
             hook: Hook::None,
+            skipped: Hooks::default(),
             identity,
             names,
             services,
@@ -104,7 +109,7 @@ impl Data {
     #[inline]
     pub(super) fn exchange(&self) -> Result<&Exchange> {
         match self.hook {
-            Hook::None => no_exchange(),
+            Hook::None | Hook::Configuration => no_exchange(),
             _ => Ok(&self.exchange),
         }
     }
@@ -113,7 +118,7 @@ impl Data {
     #[inline]
     pub(super) fn exchange_mut(&mut self) -> Result<&mut Exchange> {
         match self.hook {
-            Hook::None => no_exchange(),
+            Hook::None | Hook::Configuration => no_exchange(),
             _ => Ok(&mut self.exchange),
         }
     }

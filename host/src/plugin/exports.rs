@@ -37,6 +37,16 @@ pub struct Reads {
 }
 
 impl Hooks {
+    /// Without those that a plugin says it has no use for.
+    pub(super) fn without(self, skipped: Self) -> Self {
+        Self {
+            request: self.request && !skipped.request,
+            response: self.response && !skipped.response,
+            completion: self.completion && !skipped.completion,
+            ..self
+        }
+    }
+
     /// The names of the interfaces it exports.
     pub fn names(&self) -> Vec<&'static str> {
         let all = [

@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
+    Hooks, HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
     data::{Data, Hook},
     deadline,
     exports::Functions,
@@ -48,6 +48,8 @@ pub(super) struct Host {
 pub struct Instance {
     store: Store<Data>,
     functions: Functions,
+    /// What the plugin exports.
+    hooks: Hooks,
     activity: Arc<Activity>,
     limits: PluginLimits,
     /// `limits.call_timeout` in ticks.
@@ -90,6 +92,7 @@ impl Instance {
         Ok(Self {
             store,
             functions,
+            hooks: plugin.hooks(),
             activity,
             limits: limits.clone(),
             call_ticks,
@@ -114,11 +117,20 @@ impl Instance {
         };
         let configure: TypedFunc<(&str,), (Result<(), String>,)> = configure;
         let ticks = ticks(self.limits.start_timeout);
-        let (accepted,) = self.guarded(ticks, |store| configure.call(store, (config,)))?;
+        self.store.data_mut().hook = Hook::Configuration;
+        let accepted = self.guarded(ticks, |store| configure.call(store, (config,)));
+        self.store.data_mut().hook = Hook::None;
+        let (accepted,) = accepted?;
         accepted.map_err(|reason| {
             self.poisoned = true;
             self.error(Kind::Fail, format!("refuses its configuration: {reason}"))
         })
+    }
+
+    /// The hooks that the plugin exports and has a use for with the
+    /// configuration that it was given.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks.without(self.store.data().skipped)
     }
 
     /// Runs the request hook. With `Respond`, the exchange has an answer.

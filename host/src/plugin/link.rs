@@ -67,6 +67,7 @@ pub(super) fn link(component: &Component, grants: Grants) -> Result<InstancePre<
     let engine = component.engine();
     let mut linker = Linker::new(engine);
     host::exchange::link(&mut linker)?;
+    host::hooks::link(&mut linker)?;
     host::balancing::link(&mut linker)?;
     host::wasi::link(&mut linker)?;
     for capability in Capability::ALL {

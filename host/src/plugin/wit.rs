@@ -174,6 +174,20 @@ pub(super) struct Window {
     pub(super) window_ms: u64,
 }
 
+/// `hooks.hook`.
+#[expect(dead_code, reason = "made by plugins only")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum Hook {
+    #[component(name = "request")]
+    Request,
+    #[component(name = "response")]
+    Response,
+    #[component(name = "completion")]
+    Completion,
+}
+
 /// `log.level`.
 #[expect(dead_code, reason = "made by plugins only")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]

@@ -186,11 +186,11 @@ impl Builder {
         filters: &mut Filters<'_>,
     ) -> Option<Step> {
         let slot = filters.filter(step)?;
-        let plugin = filters.ready[slot.0].configured.plugin();
+        let ready = &filters.ready[slot.0];
         Some(Step {
             slot,
-            hooks: plugin.hooks(),
-            reads: plugin.reads(),
+            hooks: ready.instance.hooks(),
+            reads: ready.configured.plugin().reads(),
             on_error: step.on_error,
             isolation: step.isolation,
             metrics: self.metrics.filter(&route.name, &step.plugin, position),

@@ -44,6 +44,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// True if nothing is ever changed.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+
     /// Checks names and values.
     ///
     /// # Errors

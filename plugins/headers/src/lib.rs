@@ -8,7 +8,10 @@ pub mod changes;
 pub mod config;
 pub mod template;
 
-use portcullis_sdk::prelude::*;
+use portcullis_sdk::{
+    hooks::{self, Hook},
+    prelude::*,
+};
 
 use changes::{Changes, Head};
 use config::Config;
@@ -30,10 +33,15 @@ impl Headers {
         let side = |name: &str, config| {
             Changes::new(config).map_err(|error| Error::failure(format!("{name}: {error}")))
         };
-        Ok(Self {
-            request: side("request", config.request)?,
-            response: side("response", config.response)?,
-        })
+        let request = side("request", config.request)?;
+        let response = side("response", config.response)?;
+        if request.is_empty() {
+            hooks::skip(Hook::Request);
+        }
+        if response.is_empty() {
+            hooks::skip(Hook::Response);
+        }
+        Ok(Self { request, response })
     }
 
     fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict> {

@@ -1,9 +1,24 @@
 //! The filter as the gateway runs it.
 
+use portcullis_sdk::hooks::Hook;
 use portcullis_sdk::serde_json::{self, Value};
 use portcullis_sdk::testing::*;
 
 use super::Headers;
+
+#[test]
+fn a_side_without_changes_is_skipped() {
+    let gateway = Gateway::new();
+    let change = json!({ "remove": ["x-debug"] });
+    for (config, skipped) in [
+        (json!({ "request": change, "response": change }), &[][..]),
+        (json!({ "request": change }), &[Hook::Response]),
+        (json!({ "response": change }), &[Hook::Request]),
+    ] {
+        let _: Headers = gateway.configure(config).expect("a valid configuration");
+        assert_eq!(gateway.skipped(), skipped);
+    }
+}
 
 #[test]
 fn both_sides_are_changed() {

@@ -121,15 +121,18 @@ fn admit(
 fn introduce(exchange: &mut Exchange, rules: &Rules, identity: &Identity) -> Result<()> {
     // Also where there is nothing to say, in place of what an earlier filter
     // said of somebody else.
-    exchange.set_attribute("auth.subject", &identity.subject)?;
-    exchange.set_attribute("auth.issuer", &identity.issuer)?;
-    exchange.set_attribute("auth.scopes", &identity.scopes)?;
-    exchange.set_attribute("auth.method", "jwt")?;
-    for ((_, name), value) in rules.attributes.iter().zip(&identity.attributes) {
-        if let Some(value) = value {
-            exchange.set_attribute(name, value)?;
-        }
-    }
+    let mut attributes = vec![
+        ("auth.subject", identity.subject.as_str()),
+        ("auth.issuer", &identity.issuer),
+        ("auth.scopes", &identity.scopes),
+        ("auth.method", "jwt"),
+    ];
+    let claims = rules.attributes.iter().zip(&identity.attributes);
+    attributes.extend(claims.filter_map(|((_, name), value)| {
+        let value = value.as_deref()?;
+        Some((name.as_str(), value))
+    }));
+    exchange.set_attributes(&attributes)?;
     for ((_, name), value) in rules.headers.iter().zip(&identity.headers) {
         match value {
             Some(value) => exchange.set_request_header(name, value)?,

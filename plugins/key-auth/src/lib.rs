@@ -118,8 +118,10 @@ fn introduce(exchange: &mut Exchange, consumer: &Consumer) -> Result<()> {
     } else {
         exchange.set_request_header(GROUPS_HEADER, &consumer.groups)?;
     }
-    exchange.set_attribute("auth.subject", &consumer.name)?;
-    exchange.set_attribute("auth.consumer", &consumer.name)?;
-    exchange.set_attribute("auth.groups", &consumer.groups)?;
-    exchange.set_attribute("auth.method", "key")
+    exchange.set_attributes(&[
+        ("auth.subject", &consumer.name),
+        ("auth.consumer", &consumer.name),
+        ("auth.groups", &consumer.groups),
+        ("auth.method", "key"),
+    ])
 }

@@ -10,7 +10,11 @@ pub mod key;
 pub mod limit;
 pub mod step;
 
-use portcullis_sdk::{metrics, prelude::*};
+use portcullis_sdk::{
+    hooks::{self, Hook},
+    metrics,
+    prelude::*,
+};
 
 use crate::config::Config;
 use crate::key::Key;
@@ -43,6 +47,9 @@ impl RateLimit {
     fn configure(config: Config) -> Result<Self> {
         let limits = Limit::all(&config).map_err(Error::failure)?;
         let policy = fields::policy(&limits);
+        if !config.headers {
+            hooks::skip(Hook::Response);
+        }
         let middles: Vec<_> = limits.iter().map(middle).collect();
         Ok(Self {
             attribute: attribute(&format!("{:?} {policy} {middles:?}", config.name)),

@@ -9,8 +9,11 @@ pub mod config;
 pub mod cookie;
 pub mod split;
 
-use portcullis_sdk::prelude::*;
-use portcullis_sdk::random;
+use portcullis_sdk::{
+    hooks::{self, Hook},
+    prelude::*,
+    random,
+};
 
 use config::{Config, Key, Sticky};
 use cookie::Transport;
@@ -38,6 +41,9 @@ impl TrafficSplit {
             .map_err(Error::failure)?;
         if let Some(Key::Cookie { .. }) = key {
             config::fit_for_cookie(&config.services).map_err(Error::failure)?;
+        }
+        if !matches!(key, Some(Key::Cookie { .. })) {
+            hooks::skip(Hook::Response);
         }
         let sequence = Sequence::starting_at(random::u64());
         Ok(Self {

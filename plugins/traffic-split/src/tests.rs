@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use portcullis_sdk::hooks::Hook;
 use portcullis_sdk::serde_json::{self, Value};
 use portcullis_sdk::testing::*;
 
@@ -88,6 +89,19 @@ fn without_the_header_a_request_is_split_like_any_other() {
     let canaries =
         (0..100).filter(|_| sent(&gateway, &mut filter, Request::get("/")) == "users-v2");
     assert!(canaries.count().abs_diff(20) <= 3);
+}
+
+#[test]
+fn responses_are_looked_at_only_where_a_cookie_may_be_set() {
+    let gateway = gateway();
+    for (sticky, skipped) in [
+        (Value::Null, &[Hook::Response][..]),
+        (json!({ "header": "x-user" }), &[Hook::Response]),
+        (json!({ "cookie": "release" }), &[]),
+    ] {
+        filter(&gateway, canary(sticky));
+        assert_eq!(gateway.skipped(), skipped);
+    }
 }
 
 #[test]

@@ -176,6 +176,12 @@ impl Exchange {
     pub fn set_attribute(&mut self, name: &str, value: impl AsRef<str>) -> Result<()> {
         checked("set-attribute", host::set_attribute(name, value.as_ref()))
     }
+
+    /// Sets several attributes in one call of the gateway: all of them, or
+    /// none if one is refused.
+    pub fn set_attributes(&mut self, attributes: &[(&str, &str)]) -> Result<()> {
+        checked("set-attributes", host::set_attributes(attributes))
+    }
 }
 
 /// The response, from the response hook on.

@@ -54,7 +54,7 @@
 //! The rest of the gateway is in modules of free functions, which are real
 //! calls of the gateway within a component and go to the fake one elsewhere:
 //! [`counters`], [`store`], [`discovery`], [`balancing`], [`crypto`], [`log`],
-//! [`metrics`], [`clock`], [`random`]. [`mod@config`] has types that many
+//! [`metrics`], [`clock`], [`random`]; and [`hooks`] says what need not be called. [`mod@config`] has types that many
 //! configurations need, [`cookie`] and [`query`] read what their names say.
 //!
 //! A plugin imports what it calls and nothing else, and a step's `grants` can
@@ -79,6 +79,7 @@ pub mod crypto;
 pub mod discovery;
 mod error;
 mod exchange;
+pub mod hooks;
 pub mod log;
 pub mod metrics;
 mod outcome;

@@ -2,7 +2,7 @@
 
 use wasmtime::{
     Result,
-    component::{LinkerInstance, WasmStr},
+    component::{LinkerInstance, WasmList, WasmStr},
 };
 
 use super::{
@@ -28,7 +28,8 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Data>) -> Result<()> {
     instance.func_wrap("client-address", client_address)?;
     instance.func_wrap("request-id", request_id)?;
     instance.func_wrap("attribute", attribute)?;
-    instance.func_wrap("set-attribute", set_attribute)
+    instance.func_wrap("set-attribute", set_attribute)?;
+    instance.func_wrap("set-attributes", set_attributes)
 }
 
 fn route(caller: Caller<'_>, (): ()) -> Result<(String,)> {
@@ -79,19 +80,66 @@ fn set_attribute(
     mut caller: Caller<'_>,
     (name, value): (WasmStr, WasmStr),
 ) -> Result<(Result<(), Refusal>,)> {
-    let checked = {
-        let (name, value) = (name.to_str(&caller)?, value.to_str(&caller)?);
-        check_attribute(&name, &value).map(|()| (Box::from(&*name), Box::from(&*value)))
-    };
+    let checked = attribute_of(&caller, &name, &value)?;
     let attributes = &mut caller.data_mut().exchange_mut()?.attributes;
-    Ok((checked.and_then(|(name, value)| {
-        match attributes.iter().position(|(known, _)| *known == name) {
-            Some(index) => attributes[index].1 = value,
-            None if attributes.len() >= MOST_ATTRIBUTES => return Err(Refusal::TooLarge),
+    Ok((checked.and_then(|one| set_all(attributes, [one])),))
+}
+
+fn set_attributes(
+    mut caller: Caller<'_>,
+    (list,): (WasmList<(WasmStr, WasmStr)>,),
+) -> Result<(Result<(), Refusal>,)> {
+    if list.len() > MOST_ATTRIBUTES {
+        return Ok((Err(Refusal::TooLarge),));
+    }
+    let mut all = Vec::with_capacity(list.len());
+    for index in 0..list.len() {
+        let Some(pair) = list.get(&mut caller, index) else {
+            break;
+        };
+        let (name, value) = pair?;
+        match attribute_of(&caller, &name, &value)? {
+            Ok(one) => all.push(one),
+            Err(refusal) => return Ok((Err(refusal),)),
+        }
+    }
+    let attributes = &mut caller.data_mut().exchange_mut()?.attributes;
+    Ok((set_all(attributes, all),))
+}
+
+/// A name and a value.
+type Attribute = (Box<str>, Box<str>);
+
+fn attribute_of(
+    caller: &Caller<'_>,
+    name: &WasmStr,
+    value: &WasmStr,
+) -> Result<Result<Attribute, Refusal>> {
+    let (name, value) = (name.to_str(caller)?, value.to_str(caller)?);
+    Ok(check_attribute(&name, &value).map(|()| (Box::from(&*name), Box::from(&*value))))
+}
+
+/// Sets all, or none if they would become too many.
+fn set_all(
+    attributes: &mut Vec<Attribute>,
+    new: impl AsRef<[Attribute]> + IntoIterator<Item = Attribute>,
+) -> Result<(), Refusal> {
+    let known = |name: &str, list: &[Attribute]| list.iter().any(|(of, _)| **of == *name);
+    let list = new.as_ref();
+    let added = (0..list.len()).filter(|&index| {
+        let name = &list[index].0;
+        !known(name, attributes) && !known(name, &list[..index])
+    });
+    if attributes.len() + added.count() > MOST_ATTRIBUTES {
+        return Err(Refusal::TooLarge);
+    }
+    for (name, value) in new {
+        match attributes.iter_mut().find(|(of, _)| *of == name) {
+            Some((_, old)) => *old = value,
             None => attributes.push((name, value)),
         }
-        Ok(())
-    }),))
+    }
+    Ok(())
 }
 
 /// Names are dotted lower-case words.
@@ -114,6 +162,32 @@ fn check_attribute(name: &str, value: &str) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_are_set_all_or_none() {
+        let pair = |name: &str, value: &str| (Box::from(name), Box::from(value));
+        let mut attributes = vec![pair("a", "old")];
+        let new = vec![pair("a", "1"), pair("b", "2"), pair("b", "3")];
+        assert_eq!(set_all(&mut attributes, new), Ok(()));
+        assert_eq!(attributes, [pair("a", "1"), pair("b", "3")]);
+
+        let many = |count| -> Vec<Attribute> {
+            let names = (0..count).map(|index| format!("n{index}"));
+            names.map(|name| pair(&name, "")).collect()
+        };
+        let before = attributes.clone();
+        assert_eq!(
+            set_all(&mut attributes, many(MOST_ATTRIBUTES - 1)),
+            Err(Refusal::TooLarge)
+        );
+        assert_eq!(attributes, before);
+        assert_eq!(set_all(&mut attributes, many(MOST_ATTRIBUTES - 2)), Ok(()));
+        assert_eq!(
+            set_all(&mut attributes, [pair("c", "")]),
+            Err(Refusal::TooLarge)
+        );
+        assert_eq!(set_all(&mut attributes, [pair("a", "2")]), Ok(()));
+    }
 
     #[test]
     fn attributes_have_dotted_lower_case_names_and_bounded_values() {

@@ -15,6 +15,7 @@ mod exchange_request;
 mod exchange_response;
 mod exchange_route;
 mod fields;
+pub(super) mod hooks;
 pub(super) mod log;
 pub(super) mod metrics;
 mod output;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     exchange::{Failure, Outcome, Phase},
-    plugin::{Configured, PluginErrorKind as Kind, Verdict},
+    plugin::{Configured, Hooks, PluginErrorKind as Kind, Verdict},
 };
 
 use super::harness::*;
@@ -42,6 +42,17 @@ fn a_verdict_is_an_answer_a_go_on_or_an_error() {
 }
 
 #[test]
+fn a_hook_that_a_plugin_skips_is_not_among_its_hooks() {
+    let all = told("request:nothing").hooks();
+    assert!(all.request && all.response && all.completion);
+    let expected = Hooks {
+        response: false,
+        ..all
+    };
+    assert_eq!(told("configure:skip-response").hooks(), expected);
+}
+
+#[test]
 fn an_answer_is_whole() {
     let mut exchange = answered();
     let verdict = told("response:respond").on_response(&mut exchange);
@@ -68,7 +79,7 @@ fn what_a_client_could_not_send_is_refused_word_by_word() {
     assert_eq!(
         found(&exchange),
         "invalid invalid forbidden forbidden too-large invalid invalid wrong-phase wrong-phase \
-         unknown-service invalid invalid too-large forbidden ok ok"
+         unknown-service invalid invalid invalid too-large forbidden ok ok"
     );
     assert_eq!(exchange.uri, "/fine?c=d");
     assert_eq!(exchange.service.map(|service| service.0), Some(0));

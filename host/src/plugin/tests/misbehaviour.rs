@@ -91,6 +91,7 @@ async fn misuse_ends_in_a_trap_that_says_what_it_was() {
         ("names", Kind::Trap, "256 header names"),
         ("digest", Kind::Trap, "2097152 bytes"),
         ("no-instance", Kind::Trap, "no balancer"),
+        ("skip-response", Kind::Trap, "outside `configure`"),
         ("unheard", Kind::Trap, ""),
     ] {
         let error = misbehave("request", deed);

@@ -6,7 +6,7 @@ use super::{
     Instance, Request, TestExchange,
     host::{self, metrics::Series},
 };
-use crate::{Plugin, random};
+use crate::{Plugin, hooks::Hook, random};
 
 /// A gateway that exists in this thread only. See the [module](super).
 #[derive(Debug)]
@@ -47,7 +47,10 @@ impl Gateway {
     /// # Errors
     /// The text with which the configuration is refused.
     pub fn configure<P: Plugin>(&self, config: serde_json::Value) -> Result<P, String> {
-        host::with(|state| state.announced.clear());
+        host::with(|state| {
+            state.announced.clear();
+            state.skipped.clear();
+        });
         P::from_configuration(&config.to_string()).map_err(|error| error.to_string())
     }
 
@@ -134,6 +137,12 @@ impl Gateway {
     pub fn metric<const N: usize>(&self, name: &str, labels: [(&str, &str); N]) -> Option<f64> {
         let series = Series::new(name, &labels);
         host::with(|state| state.metrics.get(&series).copied())
+    }
+
+    /// The hooks that the plugin configured last has no use for: a gateway
+    /// would not call them.
+    pub fn skipped(&self) -> Vec<Hook> {
+        host::with(|state| state.skipped.clone())
     }
 
     /// What was logged, in order, each line without its level.

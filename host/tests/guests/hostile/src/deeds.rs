@@ -5,7 +5,7 @@ use std::{cell::Cell, fs, hint::black_box, net::TcpStream, time::Duration};
 use crate::bindings::portcullis::gateway::{
     counters,
     crypto::{self, VerificationKey},
-    discovery, exchange, log, metrics, store,
+    discovery, exchange, hooks, log, metrics, store,
 };
 use crate::random::wasi::random::random::get_random_bytes;
 
@@ -31,6 +31,7 @@ pub fn perform(deed: &str) -> Outcome {
         "answer-and-go-on" => {
             respond(200, "text/plain", b"dropped");
         }
+        "skip-response" => hooks::skip(hooks::Hook::Response),
         "spin" => spin(),
         "spin-in-calls" => loop {
             black_box(exchange::method());
@@ -174,6 +175,7 @@ fn refusals() -> String {
         exchange::set_response_header("a", b"b"),
         exchange::set_service("nowhere"),
         exchange::set_attribute("Not Good", ""),
+        exchange::set_attributes(&[("good".into(), "".into()), ("Not Good".into(), "".into())]),
         exchange::respond(99, &[], b""),
         exchange::respond(200, &[], &vec![0; (1 << 20) + 1]),
         exchange::respond(200, &[("upgrade".into(), b"h2c".to_vec())], b""),

@@ -280,13 +280,24 @@ pub(crate) fn attribute(name: &str) -> Option<String> {
 }
 
 pub(crate) fn set_attribute(name: &str, value: &str) -> Result<(), Refusal> {
-    check_attribute(name, value)?;
+    set_attributes(&[(name, value)])
+}
+
+pub(crate) fn set_attributes(attributes: &[(&str, &str)]) -> Result<(), Refusal> {
+    for (name, value) in attributes {
+        check_attribute(name, value)?;
+    }
     flight(|flight| {
-        let full = flight.attributes.len() >= MOST_ATTRIBUTES;
-        if full && !flight.attributes.contains_key(name) {
+        let mut all = flight.attributes.clone();
+        all.extend(
+            attributes
+                .iter()
+                .map(|&(n, v)| (n.to_owned(), v.to_owned())),
+        );
+        if all.len() > MOST_ATTRIBUTES {
             return Err(Refusal::TooLarge);
         }
-        flight.attributes.insert(name.to_owned(), value.to_owned());
+        flight.attributes = all;
         Ok(())
     })
 }

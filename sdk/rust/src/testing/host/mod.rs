@@ -6,6 +6,7 @@ pub(crate) mod counters;
 pub(crate) mod crypto;
 pub(crate) mod discovery;
 pub(crate) mod exchange;
+pub(crate) mod hooks;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod rules;
@@ -32,6 +33,8 @@ pub(super) struct State {
     /// Balancers that know the current list, by type, place and service.
     pub(super) announced: HashSet<(TypeId, usize, String)>,
     pub(super) loads: HashMap<u32, balancing::Load>,
+    /// Hooks that the plugin configured last skips.
+    pub(super) skipped: Vec<hooks::Hook>,
     pub(super) lines: Vec<String>,
     pub(super) metrics: BTreeMap<metrics::Series, f64>,
     current: Option<exchange::Flight>,
@@ -46,6 +49,7 @@ impl State {
             services: BTreeMap::new(),
             announced: HashSet::new(),
             loads: HashMap::new(),
+            skipped: Vec::new(),
             lines: Vec::new(),
             metrics: BTreeMap::new(),
             current: None,

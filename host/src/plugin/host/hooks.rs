@@ -1,0 +1,31 @@
+//! `hooks`: what an instance has no use for.
+
+use wasmtime::{Result, bail, component::Linker};
+
+use super::{
+    super::{
+        data::{self, Data},
+        wit::Hook,
+    },
+    Caller,
+};
+
+/// Defines the interface.
+pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+    let mut instance = linker.instance("portcullis:gateway/hooks@0.1.0")?;
+    instance.func_wrap("skip", skip)
+}
+
+fn skip(mut caller: Caller<'_>, (hook,): (Hook,)) -> Result<()> {
+    let data = caller.data_mut();
+    if data.hook != data::Hook::Configuration {
+        bail!("portcullis:gateway/hooks was called outside `configure`");
+    }
+    let skipped = &mut data.skipped;
+    match hook {
+        Hook::Request => skipped.request = true,
+        Hook::Response => skipped.response = true,
+        Hook::Completion => skipped.completion = true,
+    }
+    Ok(())
+}
