@@ -22,7 +22,15 @@ use portcullis::{
     },
 };
 use ring::hmac;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// What the benchmark's tokens are signed with.
+pub const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
+
+/// The configuration of a `probe` that reads a header and sets this one.
+pub fn probe(set: &str) -> Value {
+    json!({ "read": "authorization", "set": set })
+}
 
 /// Loads plugins and makes instances of them.
 pub struct Bench {
@@ -44,24 +52,41 @@ impl Bench {
     ///
     /// If this machine cannot run plugins.
     pub fn new() -> Self {
+        Self::with(RuntimeOptions::default())
+    }
+
+    /// The same, with a directory for compiled plugins.
+    ///
+    /// # Panics
+    ///
+    /// If this machine cannot run plugins.
+    pub fn with_cache(directory: &Path) -> Self {
+        Self::with(RuntimeOptions {
+            cache: Some(directory.to_owned()),
+            ..RuntimeOptions::default()
+        })
+    }
+
+    fn with(options: RuntimeOptions) -> Self {
         Self {
-            runtime: Runtime::new(RuntimeOptions::default()).expect("a plugin runtime"),
+            runtime: Runtime::new(options).expect("a plugin runtime"),
             services: Arc::new(HostServices::detached()),
             names: Arc::new(Names::new(["bench"], ["users", "users-v2"])),
         }
     }
 
-    /// A plugin of `target/plugins`.
+    /// Where plugins are loaded.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A plugin by its name.
     ///
     /// # Panics
     ///
-    /// If it is not there: `cargo xtask plugins` builds it.
+    /// As [`bytes`].
     pub fn plugin(&self, name: &str) -> Arc<Plugin> {
-        let file = plugins().join(format!("{name}.wasm"));
-        let bytes = std::fs::read(&file).unwrap_or_else(|error| {
-            panic!("{}: {error}; run `cargo xtask plugins`", file.display())
-        });
-        self.runtime.load(name, &bytes).expect("a plugin")
+        self.runtime.load(name, &bytes(name)).expect("a plugin")
     }
 
     /// A plugin with a configuration.
@@ -91,13 +116,50 @@ impl Bench {
     }
 }
 
-/// Where `cargo xtask plugins` leaves plugins.
-fn plugins() -> PathBuf {
+/// A plugin's file: one of the standard plugins, or of those in
+/// `benches/plugins`.
+///
+/// # Panics
+///
+/// If it is not there: `cargo xtask plugins` builds all of them.
+pub fn bytes(name: &str) -> Vec<u8> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,
     );
-    target.join("plugins")
+    let found = ["plugins", "bench-plugins"]
+        .iter()
+        .find_map(|folder| std::fs::read(target.join(folder).join(format!("{name}.wasm"))).ok());
+    found.unwrap_or_else(|| panic!("there is no {name}.wasm; run `cargo xtask plugins`"))
+}
+
+/// What a hook may change and the next call must not find: so that every call
+/// does the work of a first one.
+pub struct Fresh {
+    headers: HeaderMap,
+    uri: Uri,
+}
+
+impl Fresh {
+    /// What an exchange is to be like again.
+    pub fn of(exchange: &Exchange) -> Self {
+        Self {
+            headers: exchange.headers.clone(),
+            uri: exchange.uri.clone(),
+        }
+    }
+
+    /// Makes it so. Costs a copy of the headers only where the last call added
+    /// one.
+    pub fn restore(&self, exchange: &mut Exchange) {
+        exchange.attributes.clear();
+        if exchange.headers.len() != self.headers.len() {
+            exchange.headers.clone_from(&self.headers);
+        }
+        if exchange.uri.path().len() != self.uri.path().len() {
+            exchange.uri = self.uri.clone();
+        }
+    }
 }
 
 /// A request as a browser sends it: twelve headers.
