@@ -1,12 +1,16 @@
-//! The project's own commands: `cargo xtask plugins | demo | test | deny`.
+//! The project's own commands: `cargo xtask plugins | demo | bench | test | deny`.
 //!
 //! Owns arguments and the exit code; each command is a module. Everything runs
 //! from the root of the workspace, so that the command lines that it prints
 //! can be repeated there by hand.
 
+mod bench;
 mod demo;
 mod deny;
+mod interrupt;
 mod plugins;
+mod probe;
+mod process;
 mod test;
 mod workspace;
 
@@ -28,6 +32,8 @@ enum Command {
     Plugins,
     /// Starts three services and the gateway, and prints what to try
     Demo(demo::Arguments),
+    /// Measures what the gateway costs
+    Bench(bench::Arguments),
     /// Runs every check there is, and stops at the first that fails
     Test,
     /// Checks licences, bans and sources of all dependencies
@@ -49,6 +55,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Plugins => plugins::run(),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Test => test::run(),
         Command::Deny => deny::run(),
     }

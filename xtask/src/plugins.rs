@@ -1,7 +1,7 @@
 //! `cargo xtask plugins`: every plugin of this repository, compiled to a
 //! component in `target/plugins/NAME.wasm`.
 //!
-//! Also used by `demo` and `test`. A plugin is a crate in `plugins/`, or one of
+//! Also used by `demo`, `test` and `bench`. A plugin is a crate in `plugins/`, or one of
 //! [`EXAMPLES`]; the folder's name is the package's name.
 
 use std::{fs, path::Path, path::PathBuf};
@@ -13,19 +13,27 @@ use crate::workspace::{self, cargo, ensure_wasm_target, succeed};
 /// Plugins that are examples of how to write one.
 const EXAMPLES: [&str; 2] = ["examples/hello-filter", "examples/quickstart/hello-again"];
 
+/// Plugins that are of use to benchmarks only, and so in a folder of their own.
+pub(crate) const BENCH: [&str; 1] = ["probe"];
+
 /// Builds all plugins.
 pub(crate) fn run() -> Result<()> {
+    build(&names()?, &directory())?;
+    build(&BENCH.map(String::from), &bench_directory())
+}
+
+/// Builds some packages of the workspace as plugins, into a folder.
+pub(crate) fn build(names: &[String], directory: &Path) -> Result<()> {
     ensure_wasm_target()?;
-    let names = names()?;
     println!("building {} plugins for wasm32-wasip2", names.len());
     let mut build = cargo(&["build", "--profile", "plugin", "--target", "wasm32-wasip2"]);
-    for name in &names {
+    for name in names {
         build.args(["-p", name]);
     }
     succeed(&mut build)?;
-    fs::create_dir_all(directory())?;
-    for name in &names {
-        let to = directory().join(format!("{name}.wasm"));
+    fs::create_dir_all(directory)?;
+    for name in names {
+        let to = directory.join(format!("{name}.wasm"));
         let change = replace(&built(name), &to)?;
         let kibibytes = fs::metadata(&to)?.len().div_ceil(1024);
         println!("  {} {kibibytes} KiB, {change}", to.display());
@@ -36,6 +44,11 @@ pub(crate) fn run() -> Result<()> {
 /// Where the finished plugins are.
 pub(crate) fn directory() -> PathBuf {
     workspace::target().join("plugins")
+}
+
+/// Where the plugins of benchmarks are, beside copies of others.
+pub(crate) fn bench_directory() -> PathBuf {
+    workspace::target().join("bench-plugins")
 }
 
 /// The names of all plugins, in order.

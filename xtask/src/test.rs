@@ -111,8 +111,9 @@ fn in_cargo(command: &str) -> Result<Outcome> {
 fn lint_components(_: &str) -> Result<Outcome> {
     ensure_wasm_target()?;
     let mut lint = cargo(&["clippy", "--target", "wasm32-wasip2"]);
-    for name in plugins::names()? {
-        lint.args(["-p", &name]);
+    let benches = plugins::BENCH.map(String::from);
+    for name in plugins::names()?.iter().chain(&benches) {
+        lint.args(["-p", name]);
     }
     done(succeed(lint.args(["--", "-D", "warnings"])))
 }

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     path::Path,
     process::{Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::AtomicBool,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::lines::{LINES, Line, Places, TOKENS};
+use crate::interrupt;
 
 /// The longest one line may run.
 const ONE_LINE: Duration = Duration::from_secs(60);
@@ -21,9 +22,7 @@ const ONE_LINE: Duration = Duration::from_secs(60);
 pub(crate) fn check_lines(places: &Places, interrupted: &AtomicBool) -> Result<()> {
     let mut failed = Vec::new();
     for line in LINES {
-        if interrupted.load(Relaxed) {
-            bail!("interrupted");
-        }
+        interrupt::check(interrupted)?;
         let command = places.fill(line.command);
         match answer(line, &command, &places.scratch) {
             Ok(()) => println!("ok    {}", line.title),

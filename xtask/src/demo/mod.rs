@@ -2,8 +2,8 @@
 //! command lines to try; with `--check`, the same lines tried by itself.
 //!
 //! `start` is the whole in one screen. `lines` is the one place that says what
-//! to try and what must come back; `check` compares. `children` starts and
-//! stops processes, `cast` says which, `ports` and `probe` look at sockets.
+//! to try and what must come back; `check` compares. `children` looks after
+//! the processes, `cast` says which there are, `ports` whether there is room.
 
 mod cast;
 mod check;
@@ -11,7 +11,6 @@ mod children;
 mod expect;
 mod lines;
 mod ports;
-mod probe;
 mod start;
 
 pub(crate) use start::{Arguments, check, run};

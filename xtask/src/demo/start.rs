@@ -3,19 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread::sleep,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
-};
+use anyhow::{Context, Result};
 
 use super::{
     cast::{self, ADMIN_PORT, GATEWAY_PORT, INSTANCES},
@@ -23,10 +16,10 @@ use super::{
     children::Children,
     lines::{self, Places},
     ports,
-    probe::wait_until_ready,
 };
 use crate::{
-    plugins,
+    interrupt, plugins,
+    probe::wait_until_ready,
     workspace::{self, cargo, succeed},
 };
 
@@ -66,12 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let home = furnish(arguments.port)?;
     ports::ensure_free(&needed_ports(arguments.port))?;
 
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        flag::register(signal, Arc::clone(&interrupted))?;
-    }
+    let interrupted = interrupt::watch()?;
     let scratch = workspace::target().join("demo");
-    let mut children = Children::new(&scratch)?;
+    let mut children = Children::new(&scratch);
     start_all(&mut children, &home.join(CONFIG), &interrupted)?;
 
     let places = Places {
@@ -155,9 +145,7 @@ fn start_all(children: &mut Children, config: &Path, interrupted: &AtomicBool) -
     }
     children.start(cast::gateway(config))?;
     let mut look = || {
-        if interrupted.load(Relaxed) {
-            bail!("interrupted");
-        }
+        interrupt::check(interrupted)?;
         children.tend()
     };
     for instance in &INSTANCES {
@@ -165,6 +153,7 @@ fn start_all(children: &mut Children, config: &Path, interrupted: &AtomicBool) -
             instance.name,
             instance.port,
             "/health",
+            "",
             SERVICE_WITHIN,
             &mut look,
         )?;
@@ -173,6 +162,7 @@ fn start_all(children: &mut Children, config: &Path, interrupted: &AtomicBool) -
         "the gateway",
         ADMIN_PORT,
         "/ready",
+        "",
         GATEWAY_WITHIN,
         &mut look,
     )

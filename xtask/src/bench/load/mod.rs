@@ -1,0 +1,32 @@
+//! `cargo xtask bench load`: this gateway and the others that are installed,
+//! on the same machine in the same minutes, under the same load.
+//!
+//! `run` is the whole in one screen. `own` and `peers` say who is compared and
+//! how each is configured, as a `contender`; `site` is where one runs. `start`
+//! starts them and `echo` looks whether they do what they are said to. `measure`
+//! takes one sample, with the generator of `tool` and the accounts of `usage`;
+//! `rounds` takes all of them. `table`, `record` and `plot` write what
+//! `statistics` makes of it, next to the notes of `machine`.
+
+mod arguments;
+mod build;
+mod contender;
+mod echo;
+mod machine;
+mod measure;
+mod own;
+mod peers;
+mod plot;
+mod record;
+mod results;
+mod rounds;
+mod run;
+mod site;
+mod start;
+mod statistics;
+mod table;
+mod tool;
+mod usage;
+
+pub(crate) use arguments::Arguments;
+pub(crate) use run::run;
