@@ -26,6 +26,7 @@
 //! binary `portcullis` does little more.
 
 pub mod admin;
+pub mod bench;
 pub mod body;
 pub mod config;
 pub mod connection;

@@ -1,9 +1,16 @@
 //! The `portcullis` command: arguments, logging, signals, exit codes.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{ErrorKind, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use portcullis::{
+    bench,
     gateway::{self, Environment, Gateway},
     inspect,
     observe::log::{self, Format},
@@ -21,8 +28,9 @@ struct Arguments {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
     /// What is logged: a level, or directives like `info,portcullis=debug`.
-    #[arg(long, global = true, default_value = "info", env = "PORTCULLIS_LOG")]
-    log: String,
+    /// [default: info; of `bench`: error]
+    #[arg(long, global = true, env = "PORTCULLIS_LOG")]
+    log: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +47,8 @@ enum Command {
     Run(ConfigFile),
     /// Checks a configuration and its plugins, and lists every mistake.
     Check(ConfigFile),
+    /// Measures what each filter of a route costs, without a network.
+    Bench(BenchArguments),
     /// Works with plugin files.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -49,6 +59,63 @@ struct ConfigFile {
     /// The configuration: YAML, TOML or JSON, by its extension.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+/// Runs a route's pipeline against an upstream that is not there, and shows
+/// time, processor time, instructions and calls of the gateway for each hook.
+#[derive(clap::Args)]
+struct BenchArguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The route's name.
+    #[arg(long, value_name = "NAME")]
+    route: String,
+    /// The request: a file with the head of an HTTP/1.1 request, a header a
+    /// line. Without it one is made from what the route matches, without a
+    /// token or a key.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// How long to measure.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// How many requests to measure for each figure, instead of a time.
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    /// Measures two files of one plugin in turn, and says whether the new one is
+    /// faster or slower.
+    #[arg(long, num_args = 2, value_names = ["OLD.wasm", "NEW.wasm"])]
+    compare: Option<Vec<PathBuf>>,
+    /// What is compared: the number of a step, from 0, or `balancer`. Without it
+    /// what the files are named for.
+    #[arg(long, value_name = "N", requires = "compare")]
+    step: Option<bench::Place>,
+}
+
+impl BenchArguments {
+    fn options(self) -> bench::Options {
+        let compare = self.compare.map(|files| {
+            let [old, new] =
+                <[PathBuf; 2]>::try_from(files).expect("invariant: the arguments are two");
+            bench::Compare {
+                old,
+                new,
+                place: self.step,
+            }
+        });
+        bench::Options {
+            config: self.config.config,
+            route: self.route,
+            request: self.request,
+            effort: match self.count {
+                Some(requests) => bench::Effort::Requests(requests),
+                None => bench::Effort::Time(Duration::from_secs(self.seconds)),
+            },
+            compare,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -67,13 +134,19 @@ fn main() -> ExitCode {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
-    if let Err(error) = log::init(format, &arguments.log) {
+    let log = arguments.log.as_deref().unwrap_or(match arguments.command {
+        // Thousands of requests would have as many lines.
+        Command::Bench(_) => "error",
+        _ => "info",
+    });
+    if let Err(error) = log::init(format, log) {
         eprintln!("portcullis: --log: {error}");
         return ExitCode::from(2);
     }
     let done = match arguments.command {
         Command::Run(ConfigFile { config }) => run(config),
         Command::Check(ConfigFile { config }) => check(&config),
+        Command::Bench(arguments) => measure(arguments),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::plugin(&file)
             .map(|description| println!("{description}"))
             .map_err(|error| error.to_string()),
@@ -95,6 +168,22 @@ fn check(config: &std::path::Path) -> Result<(), String> {
     let checked = gateway::check(config, &environment()).map_err(|error| error.to_string())?;
     println!("{checked}");
     Ok(())
+}
+
+fn measure(arguments: BenchArguments) -> Result<(), String> {
+    let json = arguments.json;
+    let environment = |name: &str| std::env::var(name).ok();
+    let outcome = bench::run(&arguments.options(), &environment)?;
+    let mut shown = std::io::stdout().lock();
+    let written = match json {
+        true => writeln!(shown, "{:#}", outcome.to_json()),
+        false => writeln!(shown, "{outcome}"),
+    };
+    match written {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| format!("standard output: {error}")),
+    }
 }
 
 /// Runs until a signal says otherwise. A second signal ends at once.

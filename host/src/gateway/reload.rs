@@ -242,6 +242,7 @@ fn runtime(config: &Config) -> Result<Runtime, String> {
     Runtime::new(RuntimeOptions {
         cache: Some(config.plugins.cache.clone()),
         limits: config.plugins.limits.clone(),
+        ..RuntimeOptions::default()
     })
     .map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use crate::{
     discovery::{Instance, InstanceList, Watch},
     exchange::Exchange,
     observe::{BalancerMetrics, Hook},
-    plugin::PluginError,
+    plugin::{PluginError, Work},
     respond::Error,
 };
 
@@ -54,6 +54,11 @@ impl Balancer {
             .and_then(|index| list.instances.get(index))
             .cloned()
             .ok_or(Error::NoInstance)
+    }
+
+    /// What the plugin's instance has done, where that is counted.
+    pub fn work(&self) -> Option<Work> {
+        self.plugin.as_ref()?.slot.work()
     }
 
     /// The next one. A retry takes any that its request has not tried, and

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use crate::plugin::{Configured, Instance, PluginError};
+use crate::plugin::{Configured, Instance, PluginError, Work};
 
 /// Index of a configured plugin in its snapshot, and of its instance in each
 /// worker's `Slots`.
@@ -45,6 +45,12 @@ impl Slot {
     /// A fresh instance that is the caller's alone.
     pub fn isolated(&self) -> Result<Instance, PluginError> {
         self.configured.instantiate()
+    }
+
+    /// What the instance has done, where that is counted; none if there is no
+    /// instance.
+    pub fn work(&self) -> Option<Work> {
+        self.instance.borrow().as_ref().map(Instance::work)
     }
 
     /// True if the slot waits for a fresh instance.

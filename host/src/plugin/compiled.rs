@@ -11,6 +11,7 @@ use wasmtime::{
 use super::{
     LoadError,
     capability::{Grants, Import},
+    crossing::Counting,
     data::Data,
     exports::{Exports, Reads},
     link,
@@ -22,13 +23,15 @@ pub(super) struct Compiled {
     pub(super) imports: Vec<String>,
     pub(super) exports: Exports,
     pub(super) reads: Reads,
+    /// Whether the runtime counts.
+    pub(super) counting: Counting,
     /// Linked forms by what is granted. Few: most steps grant all.
     linked: Mutex<Vec<(Grants, InstancePre<Data>)>>,
 }
 
 impl Compiled {
     /// Checks what a component imports and exports.
-    pub(super) fn new(component: Component) -> Result<Self, LoadError> {
+    pub(super) fn new(component: Component, counting: Counting) -> Result<Self, LoadError> {
         let imports = link::imports(component.engine(), &component);
         let unknown = |name: &&String| Import::of(name) == Import::Unknown;
         let unknown: Vec<String> = imports.iter().filter(unknown).cloned().collect();
@@ -38,6 +41,7 @@ impl Compiled {
         Ok(Self {
             exports: Exports::of(&component)?,
             reads: link::reads(component.engine(), &component),
+            counting,
             component,
             imports,
             linked: Mutex::default(),
@@ -50,7 +54,7 @@ impl Compiled {
         if let Some((_, pre)) = linked.iter().find(|(of, _)| *of == grants) {
             return Ok(pre.clone());
         }
-        let pre = link::link(&self.component, grants)?;
+        let pre = link::link(&self.component, grants, self.counting)?;
         linked.push((grants, pre.clone()));
         Ok(pre)
     }

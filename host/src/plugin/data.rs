@@ -11,8 +11,8 @@ use crate::{
 };
 
 use super::{
-    Hooks, HostServices, Names, PluginError, PluginErrorKind, host::Output, limiter::Limiter,
-    log_budget::LogBudget, wit::Refusal,
+    Hooks, HostServices, Names, PluginError, PluginErrorKind, crossing::Work, host::Output,
+    limiter::Limiter, log_budget::LogBudget, wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
@@ -76,6 +76,9 @@ pub(super) struct Data {
     pub(super) started: Instant,
     /// What the call that runs has left when its first deadline is reached.
     pub(super) ticks_left: u64,
+    /// What was counted of its calls of the gateway; nothing in a runtime that
+    /// does not count.
+    pub(super) work: Work,
 }
 
 impl Data {
@@ -101,6 +104,7 @@ impl Data {
             random: None,
             started: Instant::now(),
             ticks_left: 0,
+            work: Work::default(),
         }
     }
 

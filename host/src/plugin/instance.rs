@@ -46,7 +46,7 @@ pub(super) struct Host {
 
 /// One instance. Belongs to one worker at a time.
 pub struct Instance {
-    store: Store<Data>,
+    pub(super) store: Store<Data>,
     functions: Functions,
     /// What the plugin exports.
     hooks: Hooks,
@@ -85,7 +85,10 @@ impl Instance {
         activity.begin();
         deadline::arm(&mut store, Arc::clone(&activity));
         deadline::set(&mut store, start_ticks);
-        let made = catch_unwind(AssertUnwindSafe(|| pre.instantiate(&mut store)));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            plugin.compiled().counting.begin(&mut store)?;
+            pre.instantiate(&mut store)
+        }));
         let instance = flatten(made)
             .map_err(|failure| LoadError::Describe(failure.explain(&mut store, limits)))?;
         let functions = plugin.compiled().exports.functions(&mut store, &instance)?;

@@ -3,16 +3,18 @@
 use wasmtime::{
     Engine, Result, bail,
     component::{
-        Component, InstancePre, Linker, LinkerInstance, ResourceType, Val,
+        self, Component, InstancePre, LinkerInstance, ResourceType, Val,
         types::{ComponentInstance, ComponentItem},
     },
 };
 
 use super::{
     capability::{Capability, Grants, Import},
+    crossing::Counting,
     data::Data,
     exports::Reads,
     host,
+    linker::Linker,
 };
 
 /// The names of a component's imports, in its own order.
@@ -63,9 +65,12 @@ pub(super) fn ungranted(imports: &[String], grants: Grants) -> Vec<String> {
 }
 
 /// Links a component to what is granted.
-pub(super) fn link(component: &Component, grants: Grants) -> Result<InstancePre<Data>> {
-    let engine = component.engine();
-    let mut linker = Linker::new(engine);
+pub(super) fn link(
+    component: &Component,
+    grants: Grants,
+    counting: Counting,
+) -> Result<InstancePre<Data>> {
+    let mut linker = Linker::new(component.engine(), counting);
     host::exchange::link(&mut linker)?;
     host::hooks::link(&mut linker)?;
     host::balancing::link(&mut linker)?;
@@ -84,14 +89,14 @@ pub(super) fn link(component: &Component, grants: Grants) -> Result<InstancePre<
             }
         }
     }
-    link_absent(&mut linker, component)?;
-    linker.instantiate_pre(component)
+    link_absent(&mut linker.inner, component)?;
+    linker.inner.instantiate_pre(component)
 }
 
 /// Resolves WASI interfaces that give nothing: their functions trap or refuse
 /// when they are called, so that a standard library that merely mentions files
 /// or sockets loads.
-fn link_absent(linker: &mut Linker<Data>, component: &Component) -> Result<()> {
+fn link_absent(linker: &mut component::Linker<Data>, component: &Component) -> Result<()> {
     let engine = component.engine().clone();
     let ty = component.component_type();
     // Resource types that an earlier import has introduced: an interface that

@@ -19,6 +19,7 @@ use super::{
     LoadError, Plugin, RuntimeError,
     cache::Cache,
     compiled::{Compiled, recognise},
+    crossing::Counting,
     loader::LARGEST_FILE,
     ticker::Ticker,
 };
@@ -39,6 +40,9 @@ pub struct RuntimeOptions {
     pub cache: Option<PathBuf>,
     /// Bounds for the instance that describes a plugin.
     pub limits: PluginLimits,
+    /// Whether instances count what they do, for `Instance::work`. Their code is
+    /// another then, and slower: to look at a plugin, not to serve. Default: no.
+    pub counts_work: bool,
 }
 
 /// The engine that plugins run on.
@@ -49,6 +53,7 @@ pub struct Runtime {
     /// A part of the cache's keys: compiled code fits one engine only.
     fingerprint: u64,
     limits: PluginLimits,
+    counting: Counting,
     /// What is loaded already, by the hash of its content.
     loaded: Mutex<HashMap<String, Weak<Compiled>>>,
 }
@@ -62,7 +67,11 @@ impl Runtime {
     ///
     /// The machine cannot run plugins at all.
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
-        let engine = engine()?;
+        let counting = match options.counts_work {
+            true => Counting::On,
+            false => Counting::Off,
+        };
+        let engine = engine(counting)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -70,6 +79,7 @@ impl Runtime {
             cache: options.cache.and_then(open_cache),
             fingerprint: hasher.finish(),
             limits: options.limits,
+            counting,
             loaded: Mutex::default(),
             engine,
         })
@@ -122,7 +132,7 @@ impl Runtime {
                 component
             }
         };
-        let compiled = Arc::new(Compiled::new(component)?);
+        let compiled = Arc::new(Compiled::new(component, self.counting)?);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, weak| weak.strong_count() > 0);
         loaded.insert(hash.to_owned(), Arc::downgrade(&compiled));
@@ -143,22 +153,23 @@ fn open_cache(directory: PathBuf) -> Option<Cache> {
 
 /// An engine with memory set aside for instances; or, where the machine gives
 /// no such amount of address space, one that takes memory as it goes.
-fn engine() -> Result<Engine, RuntimeError> {
-    let mut config = settings();
+fn engine(counting: Counting) -> Result<Engine, RuntimeError> {
+    let mut config = settings(counting);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     Engine::new(&config).or_else(|error| {
         tracing::warn!(
             "no address space for a pool of instances, starting them is slower: {error:#}"
         );
-        Engine::new(&settings()).map_err(|error| RuntimeError::Engine(format!("{error:#}")))
+        Engine::new(&settings(counting)).map_err(|error| RuntimeError::Engine(format!("{error:#}")))
     })
 }
 
-fn settings() -> Config {
+fn settings(counting: Counting) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
         .epoch_interruption(true)
+        .consume_fuel(counting == Counting::On)
         .memory_reservation(4 << 30)
         .memory_init_cow(true);
     config

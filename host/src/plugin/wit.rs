@@ -91,10 +91,10 @@ impl From<&exchange::Outcome> for Outcome {
 #[derive(ComponentType, Lower)]
 #[component(record)]
 pub(super) struct Instance {
-    id: String,
-    address: String,
-    weight: u32,
-    metadata: Vec<(String, String)>,
+    pub(super) id: String,
+    pub(super) address: String,
+    pub(super) weight: u32,
+    pub(super) metadata: Vec<(String, String)>,
 }
 
 impl From<&crate::discovery::Instance> for Instance {

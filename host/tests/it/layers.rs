@@ -7,10 +7,26 @@ use std::{
 };
 
 /// What each module of the host may use of the others.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     (
         "admin",
         &["config", "discovery", "observe", "plugin", "snapshot"],
+    ),
+    (
+        "bench",
+        &[
+            "config",
+            "discovery",
+            "exchange",
+            "forwarding",
+            "observe",
+            "pipeline",
+            "plugin",
+            "respond",
+            "router",
+            "snapshot",
+            "state",
+        ],
     ),
     ("body", &["exchange", "respond"]),
     ("config", &["exchange", "router"]),
@@ -123,7 +139,7 @@ const WORKER_MAY_USE: &[&str] = &[
 ];
 
 /// Crates and parts of the standard library, and the only modules that name them.
-const ONLY: [(&str, &[&str]); 5] = [
+const ONLY: [(&str, &[&str]); 7] = [
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     (
@@ -131,11 +147,13 @@ const ONLY: [(&str, &[&str]); 5] = [
         &["admin", "body", "connection", "proxy", "upstream"],
     ),
     ("hyper_util", &["admin", "connection", "upstream"]),
+    ("httparse", &["bench"]),
+    ("rustix", &["bench"]),
     ("serde", &["admin", "config"]),
 ];
 
 /// JSON is read and written here only.
-const JSON: &[&str] = &["admin", "config", "crypto", "inspect", "plugin"];
+const JSON: &[&str] = &["admin", "bench", "config", "crypto", "inspect", "plugin"];
 
 /// What does input and output, and so has no place in the router.
 const IO: [&str; 5] = ["std::net", "std::fs", "std::io", "std::process", "tokio"];

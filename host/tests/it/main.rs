@@ -7,6 +7,7 @@ mod admin;
 mod answers;
 mod auth;
 mod balancers;
+mod bench;
 mod breaker;
 mod check;
 mod drain;

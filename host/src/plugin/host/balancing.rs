@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Result, bail, component::Linker};
+use wasmtime::{Result, bail};
 
 use crate::discovery::{Instance, InstanceList};
 
-use super::{super::data::Data, Caller};
+use super::{super::linker::Linker, Caller};
 
 /// Defines the interface, and the types that a balancer's exports use.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/balancing@0.1.0")?;
     instance.func_wrap("in-flight", in_flight)?;
     instance.func_wrap("all-in-flight", all_in_flight)?;

@@ -2,23 +2,21 @@
 
 use std::time::Duration;
 
-use wasmtime::{
-    Result, bail,
-    component::{Linker, WasmStr},
-};
+use wasmtime::{Result, bail, component::WasmStr};
 
 use crate::state;
 
 use super::{
     super::{
         data::Data,
+        linker::Linker,
         wit::{Bucket, Decision, Window},
     },
     Caller, key,
 };
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/counters@0.1.0")?;
     instance.func_wrap("add", add)?;
     instance.func_wrap("get", get)?;

@@ -2,14 +2,14 @@
 
 use wasmtime::{
     Result, bail,
-    component::{Linker, Resource, ResourceType, WasmList, WasmStr},
+    component::{Resource, ResourceType, WasmList, WasmStr},
 };
 
 use crate::crypto::{self, VerificationKey};
 
 use super::{
     super::{
-        data::Data,
+        linker::Linker,
         wit::{Algorithm, DigestAlgorithm},
     },
     Caller,
@@ -22,7 +22,7 @@ const LONGEST_KEY: usize = 64 << 10;
 const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/crypto@0.1.0")?;
     let key = ResourceType::host::<VerificationKey>();
     instance.resource("verification-key", key, |mut caller, handle| {

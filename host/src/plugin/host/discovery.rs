@@ -1,17 +1,14 @@
 //! `discovery`: services and their healthy instances.
 
-use wasmtime::{
-    Result,
-    component::{Linker, WasmStr},
-};
+use wasmtime::{Result, component::WasmStr};
 
 use super::{
-    super::{data::Data, wit},
+    super::{linker::Linker, wit},
     Caller,
 };
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/discovery@0.1.0")?;
     instance.func_wrap("services", services)?;
     instance.func_wrap("instances", instances)

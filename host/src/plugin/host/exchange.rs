@@ -1,11 +1,11 @@
 //! `exchange`: the request and response in flight.
 
-use wasmtime::{Result, component::Linker};
+use wasmtime::Result;
 
-use super::{super::data::Data, exchange_request, exchange_response, exchange_route};
+use super::{super::linker::Linker, exchange_request, exchange_response, exchange_route};
 
 /// Defines the interface, which is spread over three files by its subject.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/exchange@0.1.0")?;
     exchange_request::define(&mut instance)?;
     exchange_response::define(&mut instance)?;

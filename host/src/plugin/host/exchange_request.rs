@@ -3,11 +3,11 @@
 use http::{Uri, uri::PathAndQuery};
 use wasmtime::{
     AsContextMut, Result, bail,
-    component::{LinkerInstance, WasmList, WasmStr},
+    component::{WasmList, WasmStr},
 };
 
 use super::{
-    super::{data::Data, wit::Refusal},
+    super::{linker::Functions, wit::Refusal},
     Caller,
     fields::{self, Field},
 };
@@ -18,7 +18,7 @@ const MOST_NAMES: usize = 256;
 /// The longest path with query that may be set, in bytes.
 const LONGEST_PATH: usize = 8 << 10;
 
-pub(super) fn define(instance: &mut LinkerInstance<'_, Data>) -> Result<()> {
+pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("method", method)?;
     instance.func_wrap("path", path)?;
     instance.func_wrap("query", query)?;

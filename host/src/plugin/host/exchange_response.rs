@@ -4,16 +4,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use wasmtime::{
     Result,
-    component::{LinkerInstance, WasmList, WasmStr},
+    component::{WasmList, WasmStr},
 };
 
 use crate::exchange::{Answer, Exchange};
 
 use super::{
-    super::{
-        data::{Data, Hook},
-        wit::Refusal,
-    },
+    super::{data::Hook, linker::Functions, wit::Refusal},
     Caller,
     fields::{self, Field, MOST_FIELDS},
 };
@@ -21,7 +18,7 @@ use super::{
 /// The largest body of an answer, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
 
-pub(super) fn define(instance: &mut LinkerInstance<'_, Data>) -> Result<()> {
+pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("response-status", response_status)?;
     instance.func_wrap("set-response-status", set_response_status)?;
     instance.func_wrap("response-header", response_header)?;

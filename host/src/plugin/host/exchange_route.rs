@@ -2,14 +2,11 @@
 
 use wasmtime::{
     Result,
-    component::{LinkerInstance, WasmList, WasmStr},
+    component::{WasmList, WasmStr},
 };
 
 use super::{
-    super::{
-        data::{Data, Hook},
-        wit::Refusal,
-    },
+    super::{data::Hook, linker::Functions, wit::Refusal},
     Caller,
 };
 
@@ -20,7 +17,7 @@ const MOST_ATTRIBUTES: usize = 64;
 const LONGEST_NAME: usize = 128;
 const LONGEST_VALUE: usize = 8 << 10;
 
-pub(super) fn define(instance: &mut LinkerInstance<'_, Data>) -> Result<()> {
+pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("route", route)?;
     instance.func_wrap("service", service)?;
     instance.func_wrap("set-service", set_service)?;

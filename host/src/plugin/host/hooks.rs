@@ -1,17 +1,14 @@
 //! `hooks`: what an instance has no use for.
 
-use wasmtime::{Result, bail, component::Linker};
+use wasmtime::{Result, bail};
 
 use super::{
-    super::{
-        data::{self, Data},
-        wit::Hook,
-    },
+    super::{data, linker::Linker, wit::Hook},
     Caller,
 };
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/hooks@0.1.0")?;
     instance.func_wrap("skip", skip)
 }

@@ -1,18 +1,15 @@
 //! `log`: the gateway's log.
 
-use wasmtime::{
-    Result,
-    component::{Linker, WasmStr},
-};
+use wasmtime::{Result, component::WasmStr};
 
 use super::{
-    super::{data::Data, wit::Level},
+    super::{linker::Linker, wit::Level},
     Caller,
     output::{self, enabled},
 };
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/log@0.1.0")?;
     instance.func_wrap("write", write)?;
     instance.func_wrap("enabled", |_: Caller<'_>, (level,): (Level,)| {

@@ -2,13 +2,16 @@
 
 use wasmtime::{
     Result,
-    component::{Linker, WasmList, WasmStr},
+    component::{WasmList, WasmStr},
 };
 
-use super::{super::data::Data, Caller};
+use super::{
+    super::{data::Data, linker::Linker},
+    Caller,
+};
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/metrics@0.1.0")?;
     instance.func_wrap("add", add)?;
     instance.func_wrap("set", set)

@@ -34,7 +34,7 @@ use super::data::Data;
 pub(super) use output::Output;
 
 /// A host function's view of the store that called it.
-type Caller<'a> = StoreContextMut<'a, Data>;
+pub(super) type Caller<'a> = StoreContextMut<'a, Data>;
 
 /// The longest key of a counter or a stored value, in bytes.
 const LONGEST_KEY: usize = 256;

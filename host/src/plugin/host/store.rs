@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use wasmtime::{
     Result,
-    component::{Linker, WasmList, WasmStr},
+    component::{WasmList, WasmStr},
 };
 
-use super::{super::data::Data, Caller, key};
+use super::{
+    super::{data::Data, linker::Linker},
+    Caller, key,
+};
 
 /// Defines the interface.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     let mut instance = linker.instance("portcullis:gateway/store@0.1.0")?;
     instance.func_wrap("get", get)?;
     instance.func_wrap("set", set)?;

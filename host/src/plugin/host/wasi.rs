@@ -6,7 +6,7 @@
 
 use wasmtime::{
     Result, bail,
-    component::{HasData, Linker, Resource},
+    component::{HasData, Resource},
 };
 use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream,
@@ -16,7 +16,11 @@ use wasmtime_wasi::p2::{
     },
 };
 
-use super::{super::data::Data, output::Stream, wasi_io};
+use super::{
+    super::{crossing::Counting, data::Data, linker::Linker},
+    output::Stream,
+    wasi_io,
+};
 
 /// What WASI's functions work on.
 pub(super) struct View<'a>(pub(super) &'a mut Data);
@@ -28,14 +32,26 @@ impl HasData for Wasi {
     type Data<'a> = View<'a>;
 }
 
-/// The view of a store.
-pub(super) fn view(data: &mut Data) -> View<'_> {
-    View(data)
+/// Gives WASI's functions the view of the store that calls.
+pub(super) type Viewer = fn(&mut Data) -> View<'_>;
+
+/// How WASI's functions get their view: once for every call, which is where
+/// these calls are counted if they are.
+pub(super) fn viewer(counting: Counting) -> Viewer {
+    match counting {
+        Counting::Off => |data| View(data),
+        Counting::On => |data| {
+            data.work.host_calls += 1;
+            View(data)
+        },
+    }
 }
 
 /// Defines what every plugin gets.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     wasi_io::link(linker)?;
+    let view = viewer(linker.counting);
+    let linker = &mut linker.inner;
     environment::add_to_linker::<Data, Wasi>(linker, view)?;
     exit::add_to_linker::<Data, Wasi>(linker, view)?;
     stdin::add_to_linker::<Data, Wasi>(linker, view)?;

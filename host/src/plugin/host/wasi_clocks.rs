@@ -2,23 +2,22 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use wasmtime::{
-    Result,
-    component::{Linker, Resource},
-};
+use wasmtime::{Result, component::Resource};
 use wasmtime_wasi::p2::{
     DynPollable,
     bindings::clocks::{monotonic_clock, wall_clock},
 };
 
 use super::{
-    super::data::Data,
-    wasi::{View, Wasi, view},
+    super::{data::Data, linker::Linker},
+    wasi::{View, Wasi, viewer},
     wasi_io,
 };
 
 /// Defines both clocks.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
+    let view = viewer(linker.counting);
+    let linker = &mut linker.inner;
     wall_clock::add_to_linker::<Data, Wasi>(linker, view)?;
     monotonic_clock::add_to_linker::<Data, Wasi>(linker, view)
 }

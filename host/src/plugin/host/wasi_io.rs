@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use wasmtime::{
     Result, bail,
-    component::{Linker, Resource, ResourceType},
+    component::{Resource, ResourceType},
 };
 use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, DynPollable, IoError, StreamError, StreamResult,
@@ -16,10 +16,10 @@ use wasmtime_wasi::p2::{
 };
 
 use super::{
-    super::data::Data,
+    super::{data::Data, linker::Linker},
     Caller,
     output::Stream,
-    wasi::{View, Wasi, view},
+    wasi::{View, Wasi, viewer},
 };
 
 /// What `check-write` permits, and the most that one write takes.
@@ -37,13 +37,15 @@ impl Alarm {
     }
 }
 
-pub(super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(super) fn link(linker: &mut Linker) -> Result<()> {
     let mut error = linker.instance("wasi:io/error@0.2.12")?;
     error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
     error.func_wrap(
         "[method]error.to-debug-string",
         |_: Caller<'_>, (_,): (Resource<IoError>,)| Ok(("error",)),
     )?;
+    let view = viewer(linker.counting);
+    let linker = &mut linker.inner;
     poll::add_to_linker::<Data, Wasi>(linker, view)?;
     streams::add_to_linker::<Data, Wasi>(linker, view)
 }

@@ -1,6 +1,6 @@
 //! WASI's random numbers.
 
-use wasmtime::{Result, bail, component::Linker};
+use wasmtime::{Result, bail};
 use wasmtime_wasi::{
     Rng,
     p2::bindings::random::{insecure, insecure_seed, random},
@@ -8,15 +8,17 @@ use wasmtime_wasi::{
 };
 
 use super::{
-    super::data::Data,
-    wasi::{View, Wasi, view},
+    super::{data::Data, linker::Linker},
+    wasi::{View, Wasi, viewer},
 };
 
 /// The most bytes that may be asked for at once.
 const MOST_BYTES: u64 = 64 << 10;
 
 /// Defines all three interfaces.
-pub(in super::super) fn link(linker: &mut Linker<Data>) -> Result<()> {
+pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
+    let view = viewer(linker.counting);
+    let linker = &mut linker.inner;
     random::add_to_linker::<Data, Wasi>(linker, view)?;
     insecure::add_to_linker::<Data, Wasi>(linker, view)?;
     insecure_seed::add_to_linker::<Data, Wasi>(linker, view)

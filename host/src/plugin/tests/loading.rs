@@ -99,8 +99,8 @@ fn a_start_function_without_end_is_stopped() {
         ..PluginLimits::default()
     };
     let runtime = Runtime::new(RuntimeOptions {
-        cache: None,
         limits,
+        ..RuntimeOptions::default()
     })
     .unwrap();
     let error = runtime

@@ -6,3 +6,4 @@ pub(in crate::plugin) mod harness;
 mod linking;
 mod loading;
 mod misbehaviour;
+mod work;
