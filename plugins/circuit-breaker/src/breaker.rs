@@ -30,11 +30,34 @@ pub enum Entry {
     Refuse(u64),
 }
 
+/// A breaker: whose it is, and the key of its word, which every request needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    /// `service:users`, `route:users`.
+    pub target: String,
+    key: String,
+}
+
+impl Breaker {
+    /// The breaker of a target.
+    pub fn of(target: String) -> Self {
+        Self {
+            key: key("state", &target),
+            target,
+        }
+    }
+
+    /// Its state, for the gauge.
+    pub fn word(&self) -> Word {
+        Word::unpack(counters::get(&self.key))
+    }
+}
+
 /// Lets a request for this target through, or not.
-pub fn enter(settings: &Settings, target: &str) -> Entry {
-    let key = key("state", target);
+pub fn enter(settings: &Settings, breaker: &Breaker) -> Entry {
+    let Breaker { target, key } = breaker;
     for _ in 0..ATTEMPTS {
-        let value = counters::get(&key);
+        let value = counters::get(key);
         let word = Word::unpack(value);
         // What nearly every request meets: one look-up, and not even the time.
         if word.state == State::Closed {
@@ -44,7 +67,7 @@ pub fn enter(settings: &Settings, target: &str) -> Entry {
             Admission::Pass => return Entry::Pass(word.epoch, None),
             Admission::Refuse(left) => return Entry::Refuse(left),
             Admission::Move(next) => {
-                write(settings, &key, target, value, next);
+                write(settings, key, target, value, next);
             }
             Admission::Trial => {
                 let Some(permit) = acquire(settings, target) else {
@@ -52,7 +75,7 @@ pub fn enter(settings: &Settings, target: &str) -> Entry {
                 };
                 // While the permit was fetched, a sibling may have opened the
                 // breaker again: then this is a trial of nothing.
-                if Word::unpack(counters::get(&key)).epoch == word.epoch {
+                if Word::unpack(counters::get(key)).epoch == word.epoch {
                     return Entry::Pass(word.epoch, Some(permit));
                 }
                 release(settings, target, permit);
@@ -62,11 +85,12 @@ pub fn enter(settings: &Settings, target: &str) -> Entry {
     Entry::Refuse(0)
 }
 
-/// Takes note of how a request that was let through ended.
-pub fn leave(settings: &Settings, ticket: &Ticket<'_>, health: Health) {
+/// Takes note of how a request that was let through ended. The breaker is that
+/// of the ticket.
+pub fn leave(settings: &Settings, breaker: &Breaker, ticket: &Ticket<'_>, health: Health) {
     if health != Health::Unknown {
         let rate = ticket.permit.is_none() && rate_is_reached(settings, ticket, health);
-        note(settings, ticket, health, rate);
+        note(settings, breaker, ticket, health, rate);
     }
     // After the word, so that the next trial sees what this one found.
     if let Some(permit) = ticket.permit {
@@ -74,21 +98,15 @@ pub fn leave(settings: &Settings, ticket: &Ticket<'_>, health: Health) {
     }
 }
 
-/// The state of a target's breaker, for the gauge.
-pub fn word(target: &str) -> Word {
-    Word::unpack(counters::get(&key("state", target)))
-}
-
 /// Moves the word by the outcome of one request.
-fn note(settings: &Settings, ticket: &Ticket<'_>, health: Health, rate: bool) {
-    let key = key("state", ticket.target);
+fn note(settings: &Settings, breaker: &Breaker, ticket: &Ticket<'_>, health: Health, rate: bool) {
     // A success does not look at the time, and most requests succeed.
     let now = match health {
         Health::Bad => Moment::new(now_ms()),
         Health::Good | Health::Unknown => Moment::default(),
     };
     for _ in 0..ATTEMPTS {
-        let value = counters::get(&key);
+        let value = counters::get(&breaker.key);
         let word = Word::unpack(value);
         let next = match (ticket.permit, health) {
             (Some(_), health) => settings.tried(word, ticket.epoch, health, now),
@@ -96,7 +114,7 @@ fn note(settings: &Settings, ticket: &Ticket<'_>, health: Health, rate: bool) {
             (None, _) => settings.succeeded(word, ticket.epoch),
         };
         let Some(next) = next else { return };
-        if write(settings, &key, ticket.target, value, next) {
+        if write(settings, &breaker.key, ticket.target, value, next) {
             return;
         }
     }

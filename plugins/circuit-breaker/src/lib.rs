@@ -16,7 +16,7 @@ pub mod word;
 
 use portcullis_sdk::prelude::*;
 
-use crate::breaker::Entry;
+use crate::breaker::{Breaker, Entry};
 use crate::config::{Config, Scope, Settings};
 use crate::machine::Health;
 use crate::ticket::Ticket;
@@ -27,9 +27,9 @@ pub struct CircuitBreaker {
     /// The attribute that carries the ticket: one per scope, so that a breaker
     /// of the service and one of the route can stand in the same pipeline.
     attribute: &'static str,
-    /// Targets whose state this instance has shown in the gauge. As few as the
-    /// services and routes of the configuration.
-    shown: Vec<String>,
+    /// The breakers that this instance has met, and shown in the gauge. As few as
+    /// the services and routes of the configuration.
+    breakers: Vec<Breaker>,
 }
 
 #[plugin(
@@ -45,25 +45,25 @@ impl CircuitBreaker {
                 Scope::Service => "circuit-breaker.service",
                 Scope::Route => "circuit-breaker.route",
             },
-            shown: Vec::new(),
+            breakers: Vec::new(),
         })
     }
 
     fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
-        let target = target(self.settings.scope, exchange);
-        self.show(&target);
-        match breaker::enter(&self.settings, &target) {
+        let at = self.find(whose(self.settings.scope, exchange).parts());
+        let breaker = &self.breakers[at];
+        match breaker::enter(&self.settings, breaker) {
             Entry::Pass(epoch, permit) => {
                 let ticket = Ticket {
                     epoch,
                     permit,
-                    target: &target,
+                    target: &breaker.target,
                 };
-                exchange.set_attribute(self.attribute, ticket.to_string())?;
+                exchange.set_attribute(self.attribute, ticket.write())?;
                 Ok(Verdict::Next)
             }
             Entry::Refuse(left_ms) => {
-                notice::refused(&target);
+                notice::refused(&breaker.target);
                 Ok(Verdict::Respond(refusal(left_ms)))
             }
         }
@@ -81,32 +81,51 @@ impl CircuitBreaker {
         if health == Health::Unknown && ticket.permit.is_none() {
             return;
         }
-        breaker::leave(&self.settings, &ticket, health);
+        let at = self.find([ticket.target, ""]);
+        breaker::leave(&self.settings, &self.breakers[at], &ticket, health);
     }
 }
 
 impl CircuitBreaker {
-    /// Shows the state of a breaker that this instance has not met yet, so that
-    /// the gauge is there before the first transition.
-    fn show(&mut self, target: &str) {
-        if self.shown.iter().any(|shown| shown == target) {
-            return;
-        }
-        self.shown.push(target.to_owned());
-        notice::show(target, breaker::word(target).state);
+    /// The place of the breaker of a target, whose name is given in two parts.
+    /// One that this instance has not met yet is shown, so that the gauge is
+    /// there before the first transition.
+    fn find(&mut self, [front, back]: [&str; 2]) -> usize {
+        let is = |breaker: &Breaker| breaker.target.strip_prefix(front) == Some(back);
+        self.breakers.iter().position(is).unwrap_or_else(|| {
+            let breaker = Breaker::of([front, back].concat());
+            notice::show(&breaker.target, breaker.word().state);
+            self.breakers.push(breaker);
+            self.breakers.len() - 1
+        })
     }
 }
 
 /// Whose breaker a request meets: its service's, or where none is chosen yet
 /// its route's.
-fn target(scope: Scope, exchange: &Exchange) -> String {
+enum Whose {
+    Service(String),
+    Route(String),
+}
+
+impl Whose {
+    /// The two parts of the target's name.
+    fn parts(&self) -> [&str; 2] {
+        match self {
+            Self::Service(name) => ["service:", name],
+            Self::Route(name) => ["route:", name],
+        }
+    }
+}
+
+fn whose(scope: Scope, exchange: &Exchange) -> Whose {
     let service = match scope {
         Scope::Service => exchange.service(),
         Scope::Route => None,
     };
     match service {
-        Some(service) => format!("service:{service}"),
-        None => format!("route:{}", exchange.route()),
+        Some(service) => Whose::Service(service),
+        None => Whose::Route(exchange.route()),
     }
 }
 

@@ -50,7 +50,7 @@ impl<T> Cache<T> {
             .set(tag)?
             .iter_mut()
             .flatten()
-            .find(|place| place.tag == tag && *place.token == *token)?;
+            .find(|place| place.tag == tag && equal(&place.token, token))?;
         place.used = clock;
         Some(&place.value)
     }
@@ -67,7 +67,7 @@ impl<T> Cache<T> {
         let same = set.iter().position(|place| {
             place
                 .as_ref()
-                .is_some_and(|place| place.tag == tag && *place.token == *token)
+                .is_some_and(|place| place.tag == tag && equal(&place.token, token))
         });
         let oldest = || {
             let age = |place: &Option<Place<T>>| place.as_ref().map(|place| place.used);
@@ -100,6 +100,15 @@ impl<T> Cache<T> {
         let index = usize::try_from(tag.checked_rem(sets)?).ok()? * WAYS;
         self.places.get_mut(index..index + WAYS)
     }
+}
+
+/// Whether two tokens are the same, eight bytes at a time: `==` compares byte by
+/// byte within WebAssembly.
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    let (a_words, a_rest) = a.as_chunks::<8>();
+    let (b_words, b_rest) = b.as_chunks::<8>();
+    let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*a) == u64::from_le_bytes(*b);
+    a.len() == b.len() && a_words.iter().zip(b_words).all(same) && a_rest == b_rest
 }
 
 /// A number made of the last 24 characters: the end of the signature, which is
@@ -150,6 +159,20 @@ mod tests {
             cache.find(b"head.claims.signature-that-is-quite-long"),
             None
         );
+    }
+
+    #[test]
+    fn tokens_are_equal_in_every_byte_or_not_at_all() {
+        for length in 0..40 {
+            let token: Vec<u8> = (0..length).collect();
+            assert!(equal(&token, &token.clone()));
+            assert!(!equal(&token, &[&token[..], b"x"].concat()));
+            for at in 0..token.len() {
+                let mut other = token.clone();
+                other[at] ^= 1;
+                assert!(!equal(&token, &other), "{length} {at}");
+            }
+        }
     }
 
     #[test]

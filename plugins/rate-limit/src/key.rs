@@ -132,10 +132,10 @@ impl Key {
         };
         match value {
             Some(value) if !value.is_empty() => format!("{self}{}", fit(value)),
-            _ => format!(
-                "client_ip|{}",
-                network(&exchange.client_address(), ipv6_prefix)
-            ),
+            _ => {
+                let address = exchange.client_address();
+                ["client_ip|", &network(&address, ipv6_prefix)].concat()
+            }
         }
     }
 }

@@ -98,15 +98,12 @@ impl RateLimit {
         let mut known: Vec<(&Key, String)> = Vec::with_capacity(1);
         let keys = self.limits.iter().zip(&self.middles);
         keys.map(|(limit, middle)| {
-            let who = match known.iter().find(|(key, _)| **key == limit.key) {
-                Some((_, who)) => who.clone(),
-                None => {
-                    let who = limit.key.identify(exchange, self.ipv6_prefix);
-                    known.push((&limit.key, who.clone()));
-                    who
-                }
-            };
-            counter_key(&name, middle, &who)
+            let at = known.iter().position(|(key, _)| **key == limit.key);
+            let at = at.unwrap_or_else(|| {
+                known.push((&limit.key, limit.key.identify(exchange, self.ipv6_prefix)));
+                known.len() - 1
+            });
+            counter_key(&name, middle, &known[at].1)
         })
         .collect()
     }
