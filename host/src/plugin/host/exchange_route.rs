@@ -144,15 +144,17 @@ fn check_attribute(name: &str, value: &str) -> Result<(), Refusal> {
     if name.len() > LONGEST_NAME || value.len() > LONGEST_VALUE {
         return Err(Refusal::TooLarge);
     }
-    let word = |word: &str| {
-        !word.is_empty()
-            && word.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
-            })
-    };
-    match name.split('.').all(word) {
-        true => Ok(()),
-        false => Err(Refusal::Invalid),
+    let mut before = b'.';
+    for byte in name.bytes() {
+        match byte {
+            b'.' if before == b'.' => return Err(Refusal::Invalid),
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => before = byte,
+            _ => return Err(Refusal::Invalid),
+        }
+    }
+    match before {
+        b'.' => Err(Refusal::Invalid),
+        _ => Ok(()),
     }
 }
 
@@ -195,6 +197,8 @@ mod tests {
             (&"a".repeat(129), 0, Err(Refusal::TooLarge)),
             ("", 0, Err(Refusal::Invalid)),
             ("auth..subject", 0, Err(Refusal::Invalid)),
+            (".auth", 0, Err(Refusal::Invalid)),
+            ("auth.", 0, Err(Refusal::Invalid)),
             ("Auth", 0, Err(Refusal::Invalid)),
             ("auth subject", 0, Err(Refusal::Invalid)),
         ] {
