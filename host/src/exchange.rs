@@ -8,7 +8,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 /// Index of a route in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,6 +85,9 @@ impl RequestId {
     }
 }
 
+/// The step of a balancer, which stands in no pipeline.
+pub const NO_STEP: usize = usize::MAX;
+
 /// One request and its response.
 #[derive(Debug)]
 pub struct Exchange {
@@ -116,6 +119,12 @@ pub struct Exchange {
     pub tried: Vec<u32>,
     /// What filters noted, by name. A short list is searched faster than a map.
     pub attributes: Vec<(Box<str>, Box<str>)>,
+    /// The step of the pipeline whose hook runs, by its position.
+    pub step: usize,
+    /// Numbers of steps' own, by position: of few steps, if of any.
+    pub notes: Vec<(usize, u64)>,
+    /// Fields that steps add to the response as it comes back to them.
+    pub staged: Vec<(usize, HeaderName, HeaderValue)>,
     /// The response's head, once there is one.
     pub response: Option<ResponseHead>,
     /// What `exchange.respond` was given in the hook that runs.
@@ -141,8 +150,36 @@ impl Exchange {
             instance: None,
             tried: Vec::new(),
             attributes: Vec::new(),
+            step: NO_STEP,
+            notes: Vec::new(),
+            staged: Vec::new(),
             response: None,
             answer: None,
+        }
+    }
+
+    /// Adds to the response what a step has staged for it.
+    pub fn unstage(&mut self, step: usize) {
+        let Some(response) = &mut self.response else {
+            return;
+        };
+        for (_, name, value) in self.staged.extract_if(.., |(of, ..)| *of == step) {
+            // A response that is full of fields goes on without this one.
+            let _ = response.headers.try_append(name, value);
+        }
+    }
+
+    /// The number of the step whose hook runs.
+    pub fn note(&self) -> u64 {
+        let own = self.notes.iter().find(|(step, _)| *step == self.step);
+        own.map_or(0, |(_, note)| *note)
+    }
+
+    /// Sets the number of the step whose hook runs.
+    pub fn set_note(&mut self, note: u64) {
+        match self.notes.iter_mut().find(|(step, _)| *step == self.step) {
+            Some((_, old)) => *old = note,
+            None => self.notes.push((self.step, note)),
         }
     }
 

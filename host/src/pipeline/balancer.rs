@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     discovery::{Instance, InstanceList, Watch},
-    exchange::Exchange,
+    exchange::{Exchange, NO_STEP},
     observe::{BalancerMetrics, Hook},
     plugin::{PluginError, Work},
     respond::Error,
@@ -95,6 +95,7 @@ impl Picker {
         if self.slot.is_empty() {
             self.known.set(None);
         }
+        exchange.step = NO_STEP;
         let started = Instant::now();
         let picked = self.slot.call(|instance| {
             if self.known.get() != Some(list.version) {

@@ -70,6 +70,7 @@ impl Run {
         self.laps = Laps::default();
         let mut replaced = None;
         for (position, step) in pipeline.steps[..self.passed].iter().enumerate().rev() {
+            exchange.unstage(position);
             if !step.hooks.response {
                 continue;
             }
@@ -129,6 +130,7 @@ impl Run {
         call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
         self.laps.start();
+        exchange.step = position;
         let slot = slots.slot(step.slot);
         let result = match step.isolation {
             Isolation::Reuse => slot.call(|instance| call(instance, exchange)),

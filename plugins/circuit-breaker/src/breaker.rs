@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::machine::{Admission, Health};
 use crate::notice;
 use crate::rate::{Tally, window};
-use crate::ticket::{Permit, Ticket};
+use crate::ticket::{Mark, Permit, Ticket};
 use crate::word::{Moment, State, Word};
 
 /// How long a word outlives the time that the breaker stays open. A breaker
@@ -35,6 +35,8 @@ pub enum Entry {
 pub struct Breaker {
     /// `service:users`, `route:users`.
     pub target: String,
+    /// A number that stands for the target.
+    pub mark: Mark,
     key: String,
 }
 
@@ -43,6 +45,7 @@ impl Breaker {
     pub fn of(target: String) -> Self {
         Self {
             key: key("state", &target),
+            mark: Mark::of(&target),
             target,
         }
     }
@@ -55,7 +58,7 @@ impl Breaker {
 
 /// Lets a request for this target through, or not.
 pub fn enter(settings: &Settings, breaker: &Breaker) -> Entry {
-    let Breaker { target, key } = breaker;
+    let Breaker { target, key, .. } = breaker;
     for _ in 0..ATTEMPTS {
         let value = counters::get(key);
         let word = Word::unpack(value);

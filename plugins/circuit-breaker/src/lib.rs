@@ -19,13 +19,13 @@ use portcullis_sdk::prelude::*;
 use crate::breaker::{Breaker, Entry};
 use crate::config::{Config, Scope, Settings};
 use crate::machine::Health;
-use crate::ticket::Ticket;
+use crate::ticket::{Note, Ticket};
 
 /// One step of a route's pipeline.
 pub struct CircuitBreaker {
     settings: Settings,
-    /// The attribute that carries the ticket: one per scope, so that a breaker
-    /// of the service and one of the route can stand in the same pipeline.
+    /// The attribute that carries a trial's ticket: one per scope, so that a
+    /// breaker of the service and one of the route can stand in the same pipeline.
     attribute: &'static str,
     /// The breakers that this instance has met, and shown in the gauge. As few as
     /// the services and routes of the configuration.
@@ -53,6 +53,11 @@ impl CircuitBreaker {
         let at = self.find(whose(self.settings.scope, exchange).parts());
         let breaker = &self.breakers[at];
         match breaker::enter(&self.settings, breaker) {
+            Entry::Pass(epoch, None) => {
+                let mark = breaker.mark;
+                exchange.set_note(Note { mark, epoch }.pack());
+                Ok(Verdict::Next)
+            }
             Entry::Pass(epoch, permit) => {
                 let ticket = Ticket {
                     epoch,
@@ -70,19 +75,31 @@ impl CircuitBreaker {
     }
 
     fn on_completion(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
+        let health = outcome::judge(outcome, self.settings.statuses);
+        if let Some(Note { mark, epoch }) = Note::unpack(exchange.note()) {
+            // Not there if the instance is another by now: then the outcome of
+            // the few requests of that moment is not counted.
+            let breaker = self.breakers.iter().find(|breaker| breaker.mark == mark);
+            if let Some(breaker) = breaker
+                && health != Health::Unknown
+            {
+                let ticket = Ticket {
+                    epoch,
+                    permit: None,
+                    target: &breaker.target,
+                };
+                breaker::leave(&self.settings, breaker, &ticket, health);
+            }
+            return;
+        }
         // No ticket: this step refused the request, or never saw it.
         let Some(text) = exchange.attribute(self.attribute) else {
             return;
         };
-        let Some(ticket) = Ticket::parse(&text) else {
-            return;
-        };
-        let health = outcome::judge(outcome, self.settings.statuses);
-        if health == Health::Unknown && ticket.permit.is_none() {
-            return;
+        if let Some(ticket) = Ticket::parse(&text) {
+            let at = self.find([ticket.target, ""]);
+            breaker::leave(&self.settings, &self.breakers[at], &ticket, health);
         }
-        let at = self.find([ticket.target, ""]);
-        breaker::leave(&self.settings, &self.breakers[at], &ticket, health);
     }
 }
 

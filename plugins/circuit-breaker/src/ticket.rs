@@ -13,6 +13,47 @@ pub struct Ticket<'a> {
     pub target: &'a str,
 }
 
+/// A number that stands for a target: a digest of its name, of 47 bits (FNV-1a).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// The mark of a target's name.
+    pub fn of(target: &str) -> Self {
+        let digest = target.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self(digest >> 17)
+    }
+}
+
+/// A ticket without a permit, as nearly all are, as the step's note: which is
+/// much cheaper to carry than text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Whose breaker it was.
+    pub mark: Mark,
+    /// The epoch of the breaker then.
+    pub epoch: u16,
+}
+
+impl Note {
+    const PRESENT: u64 = 1 << 63;
+
+    /// As a number that is not 0.
+    pub fn pack(self) -> u64 {
+        Self::PRESENT | self.mark.0 << 16 | u64::from(self.epoch)
+    }
+
+    /// Of a number that `pack` made; none of 0.
+    pub fn unpack(note: u64) -> Option<Self> {
+        (note & Self::PRESENT != 0).then_some(Self {
+            mark: Mark((note & !Self::PRESENT) >> 16),
+            epoch: (note & 0xffff) as u16,
+        })
+    }
+}
+
 /// A trial's place among those that may be under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permit {
@@ -77,6 +118,17 @@ mod tests {
             };
             assert_eq!(Ticket::parse(&ticket.write()), Some(ticket));
         }
+    }
+
+    #[test]
+    fn notes_are_read_back_and_nothing_is_none() {
+        for (target, epoch) in [("service:users", 0), ("route:a", 65_535), ("", 1)] {
+            let mark = Mark::of(target);
+            let note = Note { mark, epoch };
+            assert_eq!(Note::unpack(note.pack()), Some(note));
+        }
+        assert_eq!(Note::unpack(0), None);
+        assert_ne!(Mark::of("service:users"), Mark::of("service:users-v2"));
     }
 
     #[test]

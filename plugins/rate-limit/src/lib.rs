@@ -10,11 +10,7 @@ pub mod key;
 pub mod limit;
 pub mod step;
 
-use portcullis_sdk::{
-    hooks::{self, Hook},
-    metrics,
-    prelude::*,
-};
+use portcullis_sdk::{metrics, prelude::*};
 
 use crate::config::Config;
 use crate::key::Key;
@@ -35,8 +31,6 @@ pub struct RateLimit {
     ipv6_prefix: u8,
     /// The `RateLimit-Policy` of this step, if responses carry it.
     policy: Option<String>,
-    /// The attribute that carries `RateLimit` from the request to the response.
-    attribute: String,
 }
 
 #[plugin(
@@ -47,12 +41,8 @@ impl RateLimit {
     fn configure(config: Config) -> Result<Self> {
         let limits = Limit::all(&config).map_err(Error::failure)?;
         let policy = fields::policy(&limits);
-        if !config.headers {
-            hooks::skip(Hook::Response);
-        }
         let middles: Vec<_> = limits.iter().map(middle).collect();
         Ok(Self {
-            attribute: attribute(&format!("{:?} {policy} {middles:?}", config.name)),
             limits,
             middles,
             name: config.name,
@@ -69,23 +59,15 @@ impl RateLimit {
                 self.refusal(exchange, &ruling, limit, wait_ms),
             ));
         }
-        if self.policy.is_some() {
+        if let Some(policy) = &self.policy {
             let state = fields::state(&self.limits, &ruling.decisions);
-            // The request is counted by now: an exchange that is full of
-            // attributes goes on without the field rather than not at all.
-            let _left_out = exchange.set_attribute(&self.attribute, &state);
-        }
-        Ok(Verdict::Next)
-    }
-
-    fn on_response(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
-        // Added, not set: the service, or another step like this one, may have
-        // limits of its own.
-        if let Some(policy) = &self.policy
-            && let Some(state) = exchange.attribute(&self.attribute)
-        {
-            exchange.append_response_header("ratelimit-policy", policy)?;
-            exchange.append_response_header("ratelimit", &state)?;
+            // Added, not set: the service, or another step like this one, may
+            // have limits of its own. The request is counted by now: a response
+            // that is full of fields goes out without these.
+            let _left_out = exchange.append_to_response(&[
+                ("ratelimit-policy", policy.as_bytes()),
+                ("ratelimit", state.as_bytes()),
+            ]);
         }
         Ok(Verdict::Next)
     }
@@ -150,15 +132,4 @@ fn counter_key(name: &str, middle: &str, who: &str) -> String {
     } else {
         key
     }
-}
-
-/// An attribute's name that no differently configured step has: several steps
-/// of a pipeline each keep what they found (FNV-1a of the limits).
-fn attribute(identity: &str) -> String {
-    let hash = identity
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-    format!("rate-limit.state-{hash:016x}")
 }

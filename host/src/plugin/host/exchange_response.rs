@@ -27,6 +27,7 @@ pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("set-response-header", set_response_header)?;
     instance.func_wrap("append-response-header", append_response_header)?;
     instance.func_wrap("remove-response-header", remove_response_header)?;
+    instance.func_wrap("append-to-response", append_to_response)?;
     instance.func_wrap("respond", respond)
 }
 
@@ -90,6 +91,32 @@ fn remove_response_header(mut caller: Caller<'_>, (name,): (WasmStr,)) -> Result
     let name = name.to_str(&caller)?.into_owned();
     let response = caller.data_mut().response()?;
     Ok((response.is_ok_and(|response| fields::remove(&mut response.headers, &name)),))
+}
+
+fn append_to_response(mut caller: Caller<'_>, (fields,): (Fields,)) -> Changed {
+    let exchange = caller.data().exchange()?;
+    if caller.data().hook != Hook::Request {
+        return Ok((Err(Refusal::WrongPhase),));
+    }
+    if exchange.staged.len() + fields.len() > MOST_FIELDS {
+        return Ok((Err(Refusal::TooLarge),));
+    }
+    let mut staged = Vec::with_capacity(fields.len());
+    for index in 0..fields.len() {
+        let Some(field) = fields.get(&mut caller, index) else {
+            break;
+        };
+        let (name, value) = field?;
+        match fields::checked(&caller, &name, &value)? {
+            Ok((name, value)) => staged.push((name, value)),
+            Err(refusal) => return Ok((Err(refusal),)),
+        }
+    }
+    let exchange = caller.data_mut().exchange_mut()?;
+    let step = exchange.step;
+    let staged = staged.into_iter().map(|(name, value)| (step, name, value));
+    exchange.staged.extend(staged);
+    Ok((Ok(()),))
 }
 
 fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmList<u8>)) -> Changed {

@@ -24,6 +24,8 @@ pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("instance", picked_instance)?;
     instance.func_wrap("client-address", client_address)?;
     instance.func_wrap("request-id", request_id)?;
+    instance.func_wrap("note", note)?;
+    instance.func_wrap("set-note", set_note)?;
     instance.func_wrap("attribute", attribute)?;
     instance.func_wrap("set-attribute", set_attribute)?;
     instance.func_wrap("set-attributes", set_attributes)
@@ -65,6 +67,15 @@ fn client_address(caller: Caller<'_>, (): ()) -> Result<(String,)> {
 
 fn request_id(caller: Caller<'_>, (): ()) -> Result<(String,)> {
     Ok((caller.data().exchange()?.request_id.as_str().to_owned(),))
+}
+
+fn note(caller: Caller<'_>, (): ()) -> Result<(u64,)> {
+    Ok((caller.data().exchange()?.note(),))
+}
+
+fn set_note(mut caller: Caller<'_>, (note,): (u64,)) -> Result<()> {
+    caller.data_mut().exchange_mut()?.set_note(note);
+    Ok(())
 }
 
 fn attribute(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<String>,)> {

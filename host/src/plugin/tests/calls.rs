@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    exchange::{Failure, Outcome, Phase},
+    exchange::{Exchange, Failure, Outcome, Phase},
     plugin::{Configured, Hooks, PluginErrorKind as Kind, Verdict},
 };
 
@@ -79,7 +79,7 @@ fn what_a_client_could_not_send_is_refused_word_by_word() {
     assert_eq!(
         found(&exchange),
         "invalid invalid forbidden forbidden too-large invalid invalid wrong-phase wrong-phase \
-         unknown-service invalid invalid invalid too-large forbidden ok ok"
+         unknown-service invalid invalid forbidden invalid too-large forbidden ok ok"
     );
     assert_eq!(exchange.uri, "/fine?c=d");
     assert_eq!(exchange.service.map(|service| service.0), Some(0));
@@ -93,6 +93,47 @@ fn what_a_client_could_not_send_is_refused_word_by_word() {
         .on_request(&mut exchange)
         .unwrap();
     assert_eq!(found(&exchange), "too-large");
+}
+
+#[test]
+fn a_note_belongs_to_one_step_and_lasts_as_long_as_the_exchange() {
+    let mut exchange = exchange();
+    for (step, expected) in [(0, "1"), (1, "1"), (0, "2")] {
+        exchange.step = step;
+        told("request:note").on_request(&mut exchange).unwrap();
+        assert_eq!(found(&exchange), expected, "{step}");
+    }
+    exchange.step = 1;
+    exchange.phase = Phase::Complete;
+    let outcome = Outcome::default();
+    told("completion:note")
+        .on_completion(&mut exchange, &outcome)
+        .unwrap();
+    assert_eq!(found(&exchange), "2");
+}
+
+#[test]
+fn fields_for_the_response_wait_until_it_comes_back_to_their_step() {
+    let mut exchange = exchange();
+    exchange.step = 1;
+    told("request:stage").on_request(&mut exchange).unwrap();
+    assert_eq!(found(&exchange), "ok");
+    let mut exchange = Box::new(Exchange {
+        phase: Phase::Response,
+        response: answered().response,
+        ..*exchange
+    });
+    let staged = |exchange: &Exchange| {
+        let response = exchange.response.as_ref().unwrap();
+        response.headers.get_all("x-staged").iter().count()
+    };
+    exchange.unstage(2);
+    assert_eq!(staged(&exchange), 0, "another step's turn");
+    exchange.unstage(1);
+    exchange.unstage(1);
+    assert_eq!(staged(&exchange), 2);
+    told("response:stage").on_response(&mut exchange).unwrap();
+    assert_eq!(found(&exchange), "wrong-phase");
 }
 
 #[test]

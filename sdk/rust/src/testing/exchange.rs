@@ -52,6 +52,7 @@ impl TestExchange {
 
     /// Runs the request hook.
     pub fn run_request<P: Plugin>(&self, filter: &mut P) -> Reply {
+        self.enter(filter);
         self.run(Phase::Request, |exchange| filter.request(exchange))
     }
 
@@ -75,11 +76,14 @@ impl TestExchange {
             self.flight.borrow().response.is_some(),
             "there is no response yet: call `respond_from_upstream` first"
         );
+        self.enter(filter);
+        self.flight.borrow_mut().unstage();
         self.run(Phase::Response, |exchange| filter.response(exchange))
     }
 
     /// Runs the completion hook.
     pub fn run_completion<P: Plugin>(&self, filter: &mut P, outcome: Outcome) {
+        self.enter(filter);
         self.lend(Phase::Complete, |exchange| {
             filter.completion(exchange, &outcome)
         });
@@ -129,6 +133,11 @@ impl TestExchange {
                 state.lines.last().cloned().unwrap_or_default()
             })),
         }
+    }
+
+    /// Makes a filter the one whose hook runs.
+    fn enter<P: Plugin>(&self, filter: &P) {
+        self.flight.borrow_mut().step = (&raw const *filter).addr();
     }
 
     fn lend<T>(&self, phase: Phase, hook: impl FnOnce(&mut Exchange) -> T) -> T {

@@ -31,6 +31,14 @@ pub fn perform(deed: &str) -> Outcome {
         "answer-and-go-on" => {
             respond(200, "text/plain", b"dropped");
         }
+        "note" => {
+            exchange::set_note(exchange::note() + 1);
+            found(&exchange::note().to_string());
+        }
+        "stage" => found(word(exchange::append_to_response(&[
+            ("x-staged".into(), b"1".to_vec()),
+            ("x-staged".into(), b"2".to_vec()),
+        ]))),
         "skip-response" => hooks::skip(hooks::Hook::Response),
         "spin" => spin(),
         "spin-in-calls" => loop {
@@ -176,6 +184,7 @@ fn refusals() -> String {
         exchange::set_service("nowhere"),
         exchange::set_attribute("Not Good", ""),
         exchange::set_attributes(&[("good".into(), "".into()), ("Not Good".into(), "".into())]),
+        exchange::append_to_response(&[("a".into(), b"b".to_vec()), ("te".into(), b"b".to_vec())]),
         exchange::respond(99, &[], b""),
         exchange::respond(200, &[], &vec![0; (1 << 20) + 1]),
         exchange::respond(200, &[("upgrade".into(), b"h2c".to_vec())], b""),

@@ -51,6 +51,12 @@ pub(in crate::testing) struct Flight {
     pub(in crate::testing) instance: Option<String>,
     pub(in crate::testing) tried: BTreeSet<u32>,
     pub(in crate::testing) attributes: BTreeMap<String, String>,
+    /// Which filter's hook runs: its address.
+    pub(in crate::testing) step: usize,
+    /// Filters' own numbers.
+    pub(in crate::testing) notes: BTreeMap<usize, u64>,
+    /// Fields that filters add to the response as it comes back to them.
+    pub(in crate::testing) staged: Vec<(usize, String, Vec<u8>)>,
     pub(in crate::testing) response: Option<Response>,
     pub(in crate::testing) answer: Option<Answer>,
 }
@@ -73,6 +79,9 @@ impl Default for Flight {
             instance: None,
             tried: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            step: 0,
+            notes: BTreeMap::new(),
+            staged: Vec::new(),
             response: None,
             answer: None,
         }
@@ -93,6 +102,16 @@ impl Flight {
         match (self.phase, &mut self.response) {
             (Phase::Response, Some(response)) => Ok(response),
             _ => Err(Refusal::WrongPhase),
+        }
+    }
+
+    /// Adds to the response what the filter whose hook runs has staged for it.
+    pub(in crate::testing) fn unstage(&mut self) {
+        let step = self.step;
+        if let Some(response) = &mut self.response {
+            for (_, name, value) in self.staged.extract_if(.., |(of, ..)| *of == step) {
+                append(&mut response.headers, &name, &value).expect("checked when it was staged");
+            }
         }
     }
 
@@ -221,6 +240,31 @@ pub(crate) fn remove_response_header(name: &str) -> bool {
             .response()
             .is_ok_and(|response| remove(&mut response.headers, name))
     })
+}
+
+pub(crate) fn append_to_response(fields: &[(&str, &[u8])]) -> Result<(), Refusal> {
+    flight(|flight| {
+        if flight.phase != Phase::Request {
+            return Err(Refusal::WrongPhase);
+        }
+        let mut all = HeaderMap::new();
+        for (name, value) in fields {
+            append(&mut all, name, value)?;
+        }
+        let own = fields
+            .iter()
+            .map(|&(name, value)| (flight.step, name.to_owned(), value.to_owned()));
+        flight.staged.extend(own);
+        Ok(())
+    })
+}
+
+pub(crate) fn note() -> u64 {
+    flight(|flight| flight.notes.get(&flight.step).copied().unwrap_or(0))
+}
+
+pub(crate) fn set_note(note: u64) {
+    flight(|flight| flight.notes.insert(flight.step, note));
 }
 
 pub(crate) fn respond(code: u16, fields: &[(&str, &[u8])], body: &[u8]) -> Result<(), Refusal> {
