@@ -15,29 +15,42 @@ use crate::{connection, worker::Worker};
 const BACKLOG: i32 = 4096;
 
 /// Binds one address once per worker. Port 0 becomes the same free port for all.
+///
+/// # Errors
+/// As `bind(2)` and `listen(2)`; also where another gateway listens already:
+/// sharing a port is between the workers of one process.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let first = bind_one(address)?;
-    let address = first.local_addr()?;
-    let mut sockets = vec![first];
+    let first = unbound(address)?;
+    // Shared only once it is bound, so that it is refused where anybody else
+    // listens, also somebody who shares.
+    first.bind(&address.into())?;
+    first.set_reuse_port(true)?;
+    let address = first.local_addr()?.as_socket().unwrap_or(address);
+    let mut sockets = vec![listening(first)?];
     for _ in 1..workers {
-        sockets.push(bind_one(address)?);
+        let socket = unbound(address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        sockets.push(listening(socket)?);
     }
     Ok(sockets)
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn listening(socket: Socket) -> io::Result<std::net::TcpListener> {
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -92,4 +105,40 @@ async fn back_off(error: &io::Error) {
     }
     tracing::warn!("cannot accept a connection, trying again in 50 ms: {error}");
     tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_a_port_and_gateways_do_not() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let any = any.parse().expect("an address");
+            let sockets = bind(any, 3).expect("bound");
+            let addresses: Vec<_> = (sockets.iter())
+                .map(|socket| socket.local_addr().expect("bound"))
+                .collect();
+            assert_ne!(addresses[0].port(), 0);
+            assert!(addresses.iter().all(|address| *address == addresses[0]));
+            let second = bind(addresses[0], 3).expect_err("taken");
+            assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+            drop(sockets);
+            bind(addresses[0], 3).expect("free again");
+        }
+    }
+
+    #[test]
+    fn connections_reach_every_worker() {
+        let sockets = bind("127.0.0.1:0".parse().expect("an address"), 2).expect("bound");
+        let address = sockets[0].local_addr().expect("bound");
+        let clients: Vec<_> = (0..64)
+            .map(|_| std::net::TcpStream::connect(address).expect("connected"))
+            .collect();
+        let accepted: Vec<_> = (sockets.iter())
+            .map(|socket| std::iter::from_fn(|| socket.accept().ok()).count())
+            .collect();
+        assert_eq!(accepted.iter().sum::<usize>(), clients.len());
+        assert!(accepted.iter().all(|&count| count > 0), "{accepted:?}");
+    }
 }

@@ -6,7 +6,8 @@ use crate::support::{Client, Gateway, Upstream, one_route};
 
 const SECRET: &str = "at-least-thirty-two-bytes-of-secret";
 
-/// A gateway with a filter, a balancer and secrets of both kinds.
+/// A gateway with a filter, a balancer and secrets of both kinds. `/elsewhere`
+/// belongs to no route.
 fn gateway(upstream: &Upstream) -> Gateway {
     let route = "pipeline:
   - plugin: key-auth
@@ -16,7 +17,7 @@ fn gateway(upstream: &Upstream) -> Gateway {
     let balancer = "balancer: { plugin: round-robin }";
     Gateway::start_with(
         &["key-auth", "headers", "round-robin", "rewrite"],
-        &one_route(&[upstream.address], balancer, route),
+        &one_route(&[upstream.address], balancer, route).replace("/{*rest}", "/a"),
         &[("BOB", SECRET)],
     )
 }
@@ -103,7 +104,7 @@ fn metrics_move() {
         assert_eq!(ask(&gateway), 200);
     }
     assert_eq!(gateway.get("/a").status, 401);
-    assert_eq!(gateway.get("/").status, 404);
+    assert_eq!(gateway.get("/elsewhere").status, 404);
     upstream.answer_with(503);
     assert_eq!(ask(&gateway), 503);
     let expected = [
