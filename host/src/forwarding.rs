@@ -17,45 +17,46 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Fields that mean one connection only.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Removes what means one connection only: the fixed list, and whatever the
 /// `Connection` field names.
+///
+/// Looks before it removes: most messages have none of them, and looking at
+/// the names that are there costs less than asking for each that may be.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        strip_named_by_connection(headers);
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    if headers.keys().any(is_hop_by_hop) {
+        strip_those_there(headers);
     }
 }
 
-#[cold]
-fn strip_named_by_connection(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+fn strip_those_there(headers: &mut HeaderMap) {
+    let mut named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|option| option.trim().parse().ok())
         .collect();
+    named.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
     for name in named {
         headers.remove(name);
     }
-    headers.remove(header::CONNECTION);
 }
 
 /// What is said of one client connection, rendered once and reused for each
