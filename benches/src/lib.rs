@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,7 +12,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use portcullis::{
-    config::{self, Position, Service},
+    config::{self, Match, Position, Service},
+    discovery::{InstanceList, Registry},
     exchange::{
         ClientAddr, Exchange, Phase, RequestId, ResponseHead, RouteIndex, Scheme, ServiceIndex,
     },
@@ -20,6 +21,7 @@ use portcullis::{
         Configured, ConfiguredOptions, HostServices, Instance, Names, Plugin, Runtime,
         RuntimeOptions,
     },
+    router::Router,
 };
 use ring::hmac;
 use serde_json::{Value, json};
@@ -63,6 +65,19 @@ impl Bench {
     pub fn with_cache(directory: &Path) -> Self {
         Self::with(RuntimeOptions {
             cache: Some(directory.to_owned()),
+            ..RuntimeOptions::default()
+        })
+    }
+
+    /// The same, whose compiled code is the same on every machine.
+    ///
+    /// # Panics
+    ///
+    /// If this machine cannot run plugins.
+    pub fn portable(cache: &Path) -> Self {
+        Self::with(RuntimeOptions {
+            cache: Some(cache.to_owned()),
+            portable: true,
             ..RuntimeOptions::default()
         })
     }
@@ -153,6 +168,8 @@ impl Fresh {
     /// one.
     pub fn restore(&self, exchange: &mut Exchange) {
         exchange.attributes.clear();
+        exchange.notes.clear();
+        exchange.staged.clear();
         if exchange.headers.len() != self.headers.len() {
             exchange.headers.clone_from(&self.headers);
         }
@@ -209,7 +226,7 @@ pub fn exchange() -> Box<Exchange> {
 }
 
 /// A service with instances at these addresses.
-pub fn service(name: &str, addresses: impl Iterator<Item = std::net::SocketAddr>) -> Service {
+pub fn service(name: &str, addresses: impl Iterator<Item = SocketAddr>) -> Service {
     Service {
         name: name.into(),
         instances: addresses
@@ -224,6 +241,43 @@ pub fn service(name: &str, addresses: impl Iterator<Item = std::net::SocketAddr>
         health_check: None,
         at: Position::START,
     }
+}
+
+/// The list of a service with so many instances.
+///
+/// # Panics
+///
+/// Never: the addresses are well-formed.
+pub fn instances(count: u16) -> Arc<InstanceList> {
+    let registry = Registry::new();
+    let service = service(
+        "users",
+        (0..count).map(|port| SocketAddr::from(([127, 0, 0, 1], 20_000 + port))),
+    );
+    registry.apply(&[service]).expect("a service");
+    registry.service("users").expect("just applied").list()
+}
+
+/// A router for so many services, with three routes each.
+///
+/// # Panics
+///
+/// Never: no two routes match alike.
+pub fn router(count: usize) -> Router {
+    let pattern = |text: String| Match {
+        path: Some(text.parse().expect("a pattern")),
+        ..Match::default()
+    };
+    let matches: Vec<Match> = (0..count)
+        .flat_map(|service| {
+            [
+                pattern(format!("/service-{service}/status")),
+                pattern(format!("/service-{service}/users/{{id}}")),
+                pattern(format!("/service-{service}/files/{{*path}}")),
+            ]
+        })
+        .collect();
+    Router::build((0..).map(RouteIndex).zip(&matches)).expect("no two alike")
 }
 
 /// A JSON Web Token, HS256, of issuer `example`, that expires in the year 2100.

@@ -33,7 +33,7 @@ enum Command {
     /// Starts three services and the gateway, and prints what to try
     Demo(demo::Arguments),
     /// Measures what the gateway costs
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
     /// Runs every check there is, and stops at the first that fails
     Test,
     /// Checks licences, bans and sources of all dependencies

@@ -8,7 +8,7 @@ use std::{env, process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, plugins,
+    bench, demo, plugins,
     workspace::{self, cargo, ensure_wasm_target, succeed},
 };
 
@@ -27,7 +27,7 @@ enum Outcome {
     Skipped,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     step("format", "cargo fmt --all --check", in_cargo),
     step(
         "lints",
@@ -60,6 +60,11 @@ const STEPS: [Step; 10] = [
         "documentation",
         "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
         document,
+    ),
+    step(
+        "instructions",
+        "cargo xtask bench instructions",
+        instructions,
     ),
     step("demo", "cargo xtask demo --check", |_| done(demo::check())),
 ];
@@ -123,6 +128,18 @@ fn document(_: &str) -> Result<Outcome> {
     done(succeed(document.env("RUSTDOCFLAGS", "-D warnings")))
 }
 
+/// Counts instructions, where there is what counts them: in CI always.
+fn instructions(_: &str) -> Result<Outcome> {
+    match bench::instructions::possible() || is_ci() {
+        true => done(bench::instructions::check()),
+        false => Ok(Outcome::Skipped),
+    }
+}
+
+fn is_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
 /// Runs a build script of an example, which may lack its tools but not in CI.
 /// It leaves its plugin in the folder `PLUGINS`.
 fn script(path: &str) -> Result<Outcome> {
@@ -130,10 +147,9 @@ fn script(path: &str) -> Result<Outcome> {
         .env("PLUGINS", workspace::root().join(plugins::directory()))
         .status()
         .with_context(|| format!("cannot run {path}"))?;
-    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
     match status.code() {
         Some(0) => Ok(Outcome::Passed),
-        Some(TOOLS_ARE_MISSING) if !is_ci => Ok(Outcome::Skipped),
+        Some(TOOLS_ARE_MISSING) if !is_ci() => Ok(Outcome::Skipped),
         Some(TOOLS_ARE_MISSING) => bail!("its tools are missing, and CI=true"),
         _ => bail!("it ended with {status}"),
     }

@@ -1,13 +1,10 @@
 //! Nanoseconds per pick, among ten, a hundred and a thousand instances.
 
-use std::{hint::black_box, net::SocketAddr, sync::Arc};
+use std::hint::black_box;
 
-use benches::{Bench, exchange};
+use benches::{Bench, exchange, instances};
 use criterion::{BenchmarkId, Criterion};
-use portcullis::{
-    discovery::{InstanceList, Registry},
-    exchange::Phase,
-};
+use portcullis::exchange::Phase;
 use serde_json::json;
 
 pub(crate) fn benches(criterion: &mut Criterion) {
@@ -32,14 +29,4 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         }
     }
     group.finish();
-}
-
-fn instances(count: u16) -> Arc<InstanceList> {
-    let registry = Registry::new();
-    let service = benches::service(
-        "users",
-        (0..count).map(|port| SocketAddr::from(([127, 0, 0, 1], 20_000 + port))),
-    );
-    registry.apply(&[service]).expect("a service");
-    registry.service("users").expect("just applied").list()
 }

@@ -4,16 +4,12 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion};
 use http::{HeaderMap, Method};
-use portcullis::{
-    config::Match,
-    exchange::RouteIndex,
-    router::{Found, Router},
-};
+use portcullis::router::Found;
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("route look-up");
     for count in [10, 10_000] {
-        let router = router(count);
+        let router = benches::router(count);
         let last = count - 1;
         for (kind, path) in [
             ("literal", format!("/service-{last}/status")),
@@ -31,22 +27,4 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         }
     }
     group.finish();
-}
-
-/// Three routes per service: so many services.
-fn router(count: usize) -> Router {
-    let pattern = |text: String| Match {
-        path: Some(text.parse().expect("a pattern")),
-        ..Match::default()
-    };
-    let matches: Vec<Match> = (0..count)
-        .flat_map(|service| {
-            [
-                pattern(format!("/service-{service}/status")),
-                pattern(format!("/service-{service}/users/{{id}}")),
-                pattern(format!("/service-{service}/files/{{*path}}")),
-            ]
-        })
-        .collect();
-    Router::build((0..).map(RouteIndex).zip(&matches)).expect("no two alike")
 }

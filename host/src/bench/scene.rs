@@ -84,6 +84,7 @@ impl Plan {
             cache: Some(self.config.plugins.cache.clone()),
             limits: self.config.plugins.limits.clone(),
             counts_work,
+            portable: false,
         })
         .map_err(|error| error.to_string())
     }

@@ -43,6 +43,9 @@ pub struct RuntimeOptions {
     /// Whether instances count what they do, for `Instance::work`. Their code is
     /// another then, and slower: to look at a plugin, not to serve. Default: no.
     pub counts_work: bool,
+    /// Whether compiled code shall run on every processor of this architecture
+    /// instead of using all that this one can do. Default: no.
+    pub portable: bool,
 }
 
 /// The engine that plugins run on.
@@ -71,7 +74,7 @@ impl Runtime {
             true => Counting::On,
             false => Counting::Off,
         };
-        let engine = engine(counting)?;
+        let engine = engine(counting, options.portable)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -153,18 +156,20 @@ fn open_cache(directory: PathBuf) -> Option<Cache> {
 
 /// An engine with memory set aside for instances; or, where the machine gives
 /// no such amount of address space, one that takes memory as it goes.
-fn engine(counting: Counting) -> Result<Engine, RuntimeError> {
-    let mut config = settings(counting);
+fn engine(counting: Counting, portable: bool) -> Result<Engine, RuntimeError> {
+    let failed = |error| RuntimeError::Engine(format!("{error:#}"));
+    let plain = settings(counting, portable).map_err(failed)?;
+    let mut config = plain.clone();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     Engine::new(&config).or_else(|error| {
         tracing::warn!(
             "no address space for a pool of instances, starting them is slower: {error:#}"
         );
-        Engine::new(&settings(counting)).map_err(|error| RuntimeError::Engine(format!("{error:#}")))
+        Engine::new(&plain).map_err(failed)
     })
 }
 
-fn settings(counting: Counting) -> Config {
+fn settings(counting: Counting, portable: bool) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -172,7 +177,11 @@ fn settings(counting: Counting) -> Config {
         .consume_fuel(counting == Counting::On)
         .memory_reservation(4 << 30)
         .memory_init_cow(true);
-    config
+    if portable {
+        // A target that is named gets no more than what all of its kind have.
+        config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?;
+    }
+    Ok(config)
 }
 
 fn pool() -> PoolingAllocationConfig {

@@ -1,27 +1,33 @@
 //! What can be measured, and who does it.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
-use super::load;
+use super::{costs, instructions, load};
 
 /// What is to be measured.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
+    #[command(flatten)]
+    costs: costs::Arguments,
 }
 
 #[derive(Subcommand)]
 enum Part {
     /// This gateway and those that are installed, under the same load
     Load(load::Arguments),
+    /// Instructions of the paths of a request, held against those of the last time
+    Instructions(instructions::Arguments),
 }
 
-/// Measures it.
+/// Measures it: without a part, what each thing costs.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.part {
         Some(Part::Load(arguments)) => load::run(arguments),
-        None => bail!("the table of criterion figures is not built yet"),
+        Some(Part::Instructions(arguments)) => instructions::run(arguments),
+        None => costs::run(&arguments.costs),
     }
 }

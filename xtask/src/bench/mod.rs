@@ -1,8 +1,14 @@
 //! `cargo xtask bench`: what the gateway costs, measured.
 //!
-//! `load` compares it with other gateways under load.
+//! `costs` runs the criterion benchmarks and makes a table of them, `load`
+//! compares the gateway with others under load, `instructions` counts those of
+//! our own paths for the tests.
 
 mod arguments;
+mod callgrind;
+mod costs;
+pub(crate) mod instructions;
 mod load;
+mod machine;
 
 pub(crate) use arguments::{Arguments, run};

@@ -12,7 +12,6 @@ mod arguments;
 mod build;
 mod contender;
 mod echo;
-mod machine;
 mod measure;
 mod own;
 mod peers;

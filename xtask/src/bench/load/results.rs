@@ -3,9 +3,9 @@
 
 use super::{
     contender::{Absent, Contender, Gateway},
-    machine::Machine,
     site::Pinning,
 };
+use crate::bench::machine::Machine;
 
 /// How requests were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,18 +2,21 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     Arguments, build,
-    machine::Machine,
+    contender::{Contender, Gateway},
     own, peers, plot, record,
     results::Results,
     rounds,
     start::{self, Field},
     table,
 };
-use crate::{interrupt, workspace};
+use crate::{
+    bench::machine::{Machine, output},
+    interrupt, workspace,
+};
 
 /// Builds, starts, measures, stops, writes.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -26,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if contenders.is_empty() {
         bail!("--only {} leaves nobody", arguments.only.join(","));
     }
-    let machine = Machine::look(&contenders, arguments)?;
+    let machine = machine(&contenders, arguments)?;
 
     let Field {
         origin,
@@ -54,6 +57,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             left_out,
         },
     )
+}
+
+/// This machine, what was built, and the versions of all gateways.
+fn machine(contenders: &[Contender], arguments: &Arguments) -> Result<Machine> {
+    ensure!(
+        fs::exists("/proc/self/task").unwrap_or(false),
+        "processor time is read from Linux's /proc, which is not here"
+    );
+    let mut more = vec![("build", profile(arguments))];
+    for gateway in Gateway::ALL {
+        let of = |contender: &&Contender| contender.gateway == gateway;
+        let version = contenders.iter().find(of).map(version);
+        more.extend(version.map(|version| (gateway.name(), version)));
+    }
+    Ok(Machine::here(more))
+}
+
+fn profile(arguments: &Arguments) -> String {
+    match &arguments.gateway {
+        Some(_) => "a gateway that was built before".to_owned(),
+        None => format!("cargo profile {}", arguments.profile),
+    }
+}
+
+fn version(contender: &Contender) -> String {
+    let flag = match contender.gateway {
+        Gateway::Portcullis | Gateway::Envoy => "--version",
+        Gateway::Nginx | Gateway::HaProxy => "-v",
+    };
+    let program = contender.program.to_string_lossy();
+    // Some say first who they are, which is known, or where, which is nobody's business.
+    let line = output(&program, &[flag]).replace(&*program, "");
+    let words = line.split_whitespace();
+    let words: Vec<_> = words.filter(|word| *word != "version:").collect();
+    words.join(" ")
 }
 
 /// Writes table, record and plot, and shows the table.

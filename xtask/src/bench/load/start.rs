@@ -10,11 +10,12 @@ use super::{
     build::Built,
     contender::{Absent, Contender},
     echo,
-    machine::output,
     results::{Row, Sample},
     site::{Pinning, Ports, Site},
 };
-use crate::{interrupt, probe::wait_until_ready, process::Process, workspace};
+use crate::{
+    bench::machine::output, interrupt, probe::wait_until_ready, process::Process, workspace,
+};
 
 /// How long somebody may take to start: plugins are compiled in it.
 const START_WITHIN: Duration = Duration::from_secs(120);
