@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::{costs, instructions, load};
+use super::{costs, footprint, instructions, load};
 
 /// What is to be measured.
 #[derive(clap::Args)]
@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// This gateway and those that are installed, under the same load
     Load(load::Arguments),
+    /// How soon a gateway with ten plugins answers, and what memory it takes
+    Footprint(footprint::Arguments),
     /// Instructions of the paths of a request, held against those of the last time
     Instructions(instructions::Arguments),
 }
@@ -27,6 +29,7 @@ enum Part {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.part {
         Some(Part::Load(arguments)) => load::run(arguments),
+        Some(Part::Footprint(arguments)) => footprint::run(arguments),
         Some(Part::Instructions(arguments)) => instructions::run(arguments),
         None => costs::run(&arguments.costs),
     }

@@ -106,10 +106,7 @@ fn write(arguments: &Arguments, costs: &[Cost]) -> Result<()> {
 }
 
 fn table(machine: &Machine, costs: &[Cost]) -> String {
-    let mut text = "# What each thing costs\n\n".to_owned();
-    for (name, note) in &machine.notes {
-        text += &format!("- {name}: {note}\n");
-    }
+    let mut text = format!("# What each thing costs\n\n{}", machine.list());
     text += "\n| | median | 95 % confidence |\n|---|---:|---|\n";
     for cost in costs {
         let [median, low, high] = [cost.median, cost.low, cost.high].map(time);
@@ -135,9 +132,6 @@ fn time(nanoseconds: f64) -> String {
 }
 
 fn record(machine: &Machine, costs: &[Cost]) -> String {
-    let notes: serde_json::Map<_, _> = (machine.notes.iter())
-        .map(|(name, note)| (name.clone(), json!(note)))
-        .collect();
     let costs: serde_json::Map<_, _> = (costs.iter())
         .map(|cost| {
             let found =
@@ -145,7 +139,10 @@ fn record(machine: &Machine, costs: &[Cost]) -> String {
             (cost.name.clone(), found)
         })
         .collect();
-    format!("{:#}\n", json!({ "machine": notes, "costs": costs }))
+    format!(
+        "{:#}\n",
+        json!({ "machine": machine.json(), "costs": costs })
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! Counts are the same on a busy machine as on an idle one, so a change that
 //! makes a path longer fails a test and not somebody's patience. The paths are
-//! the functions of `benches/src/bin/instructions.rs`; valgrind counts.
+//! the functions of `benches/examples/instructions.rs`; valgrind counts.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -73,10 +73,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn count() -> Result<BTreeMap<String, u64>> {
     plugins::run()?;
     println!("building the paths");
-    succeed(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    succeed(&mut cargo(&["build", "--workspace", "--example", "instructions"]))?;
     let folder = workspace::target().join("instructions");
     fs::create_dir_all(&folder)?;
-    let program = workspace::target().join("debug/instructions");
+    let program = workspace::target().join("debug/examples/instructions");
     let out = folder.join("callgrind.out");
     let target = std::path::absolute(workspace::target())?;
     let run = |mut command: Command| {

@@ -2,6 +2,8 @@
 
 use std::{fs, process::Command};
 
+use serde_json::{Map, Value, json};
+
 /// Notes, each with its name.
 pub(crate) struct Machine {
     pub(crate) notes: Vec<(String, String)>,
@@ -28,6 +30,22 @@ impl Machine {
         Self {
             notes: notes.map(|(name, note)| (name.to_owned(), note)).collect(),
         }
+    }
+
+    /// As a list in Markdown.
+    pub(crate) fn list(&self) -> String {
+        let notes = self.notes.iter();
+        notes
+            .map(|(name, note)| format!("- {name}: {note}\n"))
+            .collect()
+    }
+
+    /// As an object.
+    pub(crate) fn json(&self) -> Map<String, Value> {
+        let notes = self.notes.iter();
+        notes
+            .map(|(name, note)| (name.clone(), json!(note)))
+            .collect()
     }
 }
 

@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what the gateway costs, measured.
 //!
 //! `costs` runs the criterion benchmarks and makes a table of them, `load`
-//! compares the gateway with others under load, `instructions` counts those of
-//! our own paths for the tests.
+//! compares the gateway with others under load, `footprint` says how soon it
+//! answers and what memory it takes, `instructions` counts those of our own
+//! paths for the tests.
 
 mod arguments;
 mod callgrind;
 mod costs;
+mod footprint;
 pub(crate) mod instructions;
 mod load;
 mod machine;

@@ -29,25 +29,23 @@ pub(crate) struct Built {
 }
 
 /// Builds what is not given.
-pub(crate) fn all(arguments: &Arguments) -> Result<Built> {
-    let profile = &*arguments.profile;
+pub(crate) fn all(gateway: Option<&Path>, profile: &str) -> Result<Built> {
     let mut build = cargo(&["build", "--profile", profile]);
-    match &arguments.gateway {
+    match gateway {
         Some(gateway) => {
             ensure!(gateway.exists(), "there is no {}", gateway.display());
             build.args(["-p", "load"]);
         }
         None => {
             plugins::run()?;
-            build.args(["--workspace", "--bins"]);
+            build.args(["--workspace", "--bin", "portcullis", "--bin", "load"]);
         }
     }
     println!("building with profile {profile}");
     succeed(&mut build)?;
     let folder = workspace::target().join(if profile == "dev" { "debug" } else { profile });
-    let gateway = arguments.gateway.clone();
     Ok(Built {
-        gateway: absolute(&gateway.unwrap_or_else(|| folder.join("portcullis")))?,
+        gateway: absolute(gateway.unwrap_or(&folder.join("portcullis")))?,
         load: absolute(&folder.join("load"))?,
         plugins: furnish()?,
     })

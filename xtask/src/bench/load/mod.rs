@@ -9,7 +9,7 @@
 //! `statistics` makes of it, next to the notes of `machine`.
 
 mod arguments;
-mod build;
+pub(super) mod build;
 mod contender;
 mod echo;
 mod measure;
@@ -17,15 +17,15 @@ mod own;
 mod peers;
 mod plot;
 mod record;
-mod results;
+pub(super) mod results;
 mod rounds;
 mod run;
-mod site;
+pub(super) mod site;
 mod start;
 mod statistics;
 mod table;
-mod tool;
-mod usage;
+pub(super) mod tool;
+pub(super) mod usage;
 
 pub(crate) use arguments::Arguments;
 pub(crate) use run::run;

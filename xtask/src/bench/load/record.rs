@@ -6,17 +6,13 @@ use super::results::{Results, Row, Sample};
 
 /// The whole record.
 pub(crate) fn write(results: &Results) -> String {
-    let notes = results.machine.notes.iter();
-    let machine: serde_json::Map<_, _> = notes
-        .map(|(name, note)| (name.clone(), json!(note)))
-        .collect();
     let left_out = results.left_out.iter();
     let left_out: Vec<_> = left_out
         .map(|absent| json!({ "id": absent.id, "reason": absent.reason }))
         .collect();
     let settings = &results.settings;
     let record = json!({
-        "machine": machine,
+        "machine": results.machine.json(),
         "settings": {
             "command": settings.command,
             "seconds": settings.seconds,

@@ -21,7 +21,7 @@ use crate::{
 /// Builds, starts, measures, stops, writes.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let interrupted = interrupt::watch()?;
-    let built = build::all(arguments)?;
+    let built = build::all(arguments.gateway.as_deref(), &arguments.profile)?;
     let (peers, missing) = peers::installed();
     let mut contenders = own::contenders(&built.gateway);
     contenders.extend(peers);

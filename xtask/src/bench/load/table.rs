@@ -13,7 +13,7 @@ use super::{
 pub(crate) fn write(results: &Results, name: &str) -> String {
     let parts = [
         format!("# Under load\n\n`{}`\n", results.settings.command),
-        notes(results),
+        results.machine.list(),
         medians(results),
         marks(&results.rows),
         one_more_filter(&results.rows),
@@ -23,13 +23,6 @@ pub(crate) fn write(results: &Results, name: &str) -> String {
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
-}
-
-fn notes(results: &Results) -> String {
-    let notes = results.machine.notes.iter();
-    notes
-        .map(|(name, note)| format!("- {name}: {note}\n"))
-        .collect()
 }
 
 fn medians(results: &Results) -> String {
