@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use portcullis::{
     config::{self, Match, Position, Service},
@@ -23,7 +26,11 @@ use portcullis::{
     },
     router::Router,
 };
-use ring::hmac;
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+};
 use serde_json::{Value, json};
 
 /// What the benchmark's tokens are signed with.
@@ -282,11 +289,41 @@ pub fn router(count: usize) -> Router {
 
 /// A JSON Web Token, HS256, of issuer `example`, that expires in the year 2100.
 pub fn token(secret: &str) -> String {
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let header = encode(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims = encode(br#"{"iss":"example","sub":"ann","scope":"users:read","exp":4102444800}"#);
-    let signed = format!("{header}.{claims}");
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let signature = encode(hmac::sign(&key, signed.as_bytes()).as_ref());
-    format!("{signed}.{signature}")
+    signed("HS256", |text| hmac::sign(&key, text).as_ref().to_vec())
+}
+
+/// The same, RS256, for the key whose public half is [`RSA_PUBLIC`].
+///
+/// # Panics
+///
+/// Never: the key is well-formed.
+pub fn rsa_token() -> String {
+    let pem = include_str!("../../plugins/jwt-auth/tests/data/rsa-private.pem");
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(body).expect("a key in base64");
+    let key = RsaKeyPair::from_pkcs8(&der).expect("a key");
+    signed("RS256", |text| {
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            text,
+            &mut signature,
+        )
+        .expect("a signature");
+        signature
+    })
+}
+
+/// The key of [`rsa_token`], as PEM.
+pub const RSA_PUBLIC: &str = include_str!("../../plugins/jwt-auth/tests/data/rsa-public.pem");
+
+fn signed(algorithm: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let header = encode(format!(r#"{{"alg":"{algorithm}","typ":"JWT"}}"#).as_bytes());
+    let claims = encode(br#"{"iss":"example","sub":"ann","scope":"users:read","exp":4102444800}"#);
+    let text = format!("{header}.{claims}");
+    let signature = encode(&sign(text.as_bytes()));
+    format!("{text}.{signature}")
 }

@@ -11,7 +11,8 @@ use portcullis::{
 };
 use serde_json::{Value, json};
 
-/// A plugin, its configuration, and what the request has besides.
+/// A name that begins with the plugin's, its configuration, and what the
+/// request has besides.
 type Case<'a> = (&'a str, Value, &'a [(&'a str, &'a str)]);
 
 pub(crate) fn benches(criterion: &mut Criterion) {
@@ -22,11 +23,20 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 fn request_hooks(criterion: &mut Criterion) {
     let bench = Bench::new();
     let token = format!("Bearer {}", benches::token(SECRET));
+    let rsa_token = format!("Bearer {}", benches::rsa_token());
     let cases: &[Case<'_>] = &[
         (
             "jwt-auth",
             json!({ "algorithms": ["HS256"], "secret": SECRET, "issuer": "example" }),
             &[("authorization", &token)],
+        ),
+        (
+            "jwt-auth, RS256, not cached",
+            json!({
+                "algorithms": ["RS256"], "public_key": benches::RSA_PUBLIC, "issuer": "example",
+                "cache": { "size": 0 },
+            }),
+            &[("authorization", &rsa_token)],
         ),
         (
             "key-auth",
@@ -56,16 +66,17 @@ fn request_hooks(criterion: &mut Criterion) {
         ),
     ];
     let mut group = criterion.benchmark_group("request");
-    for (plugin, config, headers) in cases {
+    for (name, config, headers) in cases {
+        let plugin = name.split(',').next().unwrap_or(name);
         let mut instance = bench.instance(plugin, config);
         let mut exchange = exchange();
-        for (name, value) in *headers {
-            let name: http::HeaderName = name.parse().expect("a header name");
+        for (header, value) in *headers {
+            let header: http::HeaderName = header.parse().expect("a header name");
             let value = value.parse().expect("a header value");
-            exchange.headers.insert(name, value);
+            exchange.headers.insert(header, value);
         }
         let fresh = Fresh::of(&exchange);
-        group.bench_function(*plugin, |bencher| {
+        group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 fresh.restore(&mut exchange);
                 on_request(&mut instance, &mut exchange)

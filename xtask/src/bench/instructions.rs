@@ -73,7 +73,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn count() -> Result<BTreeMap<String, u64>> {
     plugins::run()?;
     println!("building the paths");
-    succeed(&mut cargo(&["build", "--workspace", "--example", "instructions"]))?;
+    succeed(&mut cargo(&[
+        "build",
+        "--workspace",
+        "--example",
+        "instructions",
+    ]))?;
     let folder = workspace::target().join("instructions");
     fs::create_dir_all(&folder)?;
     let program = workspace::target().join("debug/examples/instructions");
