@@ -177,7 +177,7 @@ impl Fresh {
         exchange.attributes.clear();
         exchange.notes.clear();
         exchange.staged.clear();
-        if exchange.headers.len() != self.headers.len() {
+        if !exchange.headers.keys().eq(self.headers.keys()) {
             exchange.headers.clone_from(&self.headers);
         }
         if exchange.uri.path().len() != self.uri.path().len() {
