@@ -28,6 +28,7 @@ use crate::{
     admin::{self, Admin},
     config::{Config, Diagnostics},
     listener,
+    plugin::Compiler,
     snapshot::{Current, Snapshot},
     worker::Shared,
 };
@@ -68,14 +69,19 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway. To be called in a `LocalSet` of a tokio runtime,
-    /// which is the control thread from then on.
+    /// which is the control thread from then on. Plugins are compiled by
+    /// `compiler`.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with the configuration, at once; or an address
     /// that is taken. Nothing is left running then.
-    pub async fn start(file: PathBuf, environment: Environment) -> Result<Self, StartError> {
-        let (reloader, snapshot) = reload::Reloader::start(file, environment).await?;
+    pub async fn start(
+        file: PathBuf,
+        environment: Environment,
+        compiler: Compiler,
+    ) -> Result<Self, StartError> {
+        let (reloader, snapshot) = reload::Reloader::start(file, environment, compiler).await?;
         let config = Arc::clone(&snapshot.config);
         let sockets = bind(&config)?;
         let admin_socket = bind_admin(&config)?;

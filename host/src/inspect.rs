@@ -1,29 +1,84 @@
-//! `portcullis plugin inspect`: what a plugin file is, for people.
+//! `portcullis plugin inspect` and `embed`: what a plugin file is, for people,
+//! and writing into it what it says of itself.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io::Write, path::Path, sync::Arc};
 
-use crate::plugin::{Plugin, Runtime, RuntimeOptions};
+use crate::plugin::{self, Capability, Compiler, DescribedBy, Plugin, Runtime, RuntimeOptions};
 
 /// What a plugin file is; `Display` shows it.
 pub struct Description(Arc<Plugin>);
 
-/// Loads a plugin file and describes it.
+/// Loads a plugin file and describes it. A file that carries its description is
+/// compiled, but nothing of it is run.
 ///
 /// # Errors
 ///
 /// A text that says why the file is no plugin.
-pub fn plugin(file: &Path) -> Result<Description, String> {
+pub fn plugin(file: &Path, compiler: Compiler) -> Result<Description, String> {
+    let (name, bytes) = read(file)?;
+    runtime(compiler)?
+        .load(&name, &bytes)
+        .map(Description)
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Runs a plugin once to describe itself, and writes its file anew with the
+/// description inside: to `out`, or in place. Says in a line what it did. The
+/// file is replaced in one step.
+///
+/// # Errors
+///
+/// A text that says why the file is no plugin, says nothing of itself, or cannot
+/// be written.
+pub fn embed(file: &Path, out: Option<&Path>, compiler: Compiler) -> Result<String, String> {
+    let shown = file.display();
+    let (name, bytes) = read(file)?;
+    let described = plugin::describe(&runtime(compiler)?, &name, &bytes)
+        .map_err(|error| format!("{shown}: {error}"))?
+        .ok_or_else(|| format!("{shown}: says nothing of itself: it exports no `metadata`"))?;
+    let to = out.unwrap_or(file);
+    if std::fs::read(to).is_ok_and(|present| present == described) {
+        return Ok(format!("{}: unchanged", to.display()));
+    }
+    replace(to, &described).map_err(|error| format!("{}: {error}", to.display()))?;
+    Ok(format!("{}: describes itself", to.display()))
+}
+
+fn read(file: &Path) -> Result<(String, Vec<u8>), String> {
     let shown = file.display();
     let name = file
         .file_stem()
         .and_then(|stem| stem.to_str())
         .ok_or_else(|| format!("{shown}: not a name for a plugin"))?;
-    let bytes = std::fs::read(file).map_err(|error| format!("{shown}: {error}"))?;
-    let runtime = Runtime::new(RuntimeOptions::default()).map_err(|error| error.to_string())?;
-    runtime
-        .load(name, &bytes)
-        .map(Description)
-        .map_err(|error| format!("{shown}: {error}"))
+    let bytes = plugin::read(file).map_err(|error| format!("{shown}: {error}"))?;
+    Ok((name.to_owned(), bytes))
+}
+
+fn runtime(compiler: Compiler) -> Result<Runtime, String> {
+    Runtime::new(RuntimeOptions {
+        compiler,
+        ..RuntimeOptions::default()
+    })
+    .map_err(|error| error.to_string())
+}
+
+/// A new file beside it, then its name: who watches never sees half of it.
+fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mode = match std::fs::metadata(file) {
+        Ok(present) => present.permissions(),
+        Err(_) => std::os::unix::fs::PermissionsExt::from_mode(0o644),
+    };
+    let mut new = tempfile::Builder::new()
+        .prefix(".")
+        .tempfile_in(directory)?;
+    new.write_all(bytes)?;
+    new.as_file().set_permissions(mode)?;
+    new.persist(file)?;
+    Ok(())
 }
 
 impl fmt::Display for Description {
@@ -33,9 +88,11 @@ impl fmt::Display for Description {
         writeln!(f, "name:     {}", plugin.name())?;
         writeln!(f, "version:  {}", or_dash(&description.version))?;
         writeln!(f, "summary:  {}", or_dash(&description.summary))?;
+        writeln!(f, "described by: {}", described_by(plugin.described_by()))?;
         writeln!(f, "size:     {} bytes", plugin.size())?;
         writeln!(f, "sha256:   {}", plugin.hash())?;
         writeln!(f, "exports:  {}", plugin.hooks().names().join(", "))?;
+        writeln!(f, "needs:    {}", or_dash(&needs(plugin)))?;
         writeln!(f, "imports:")?;
         for import in plugin.imports() {
             writeln!(f, "  {import}")?;
@@ -45,6 +102,23 @@ impl fmt::Display for Description {
             Some(schema) => write!(f, "config schema:\n{}", pretty(schema)),
         }
     }
+}
+
+fn described_by(who: DescribedBy) -> &'static str {
+    match who {
+        DescribedBy::Section => "its file; nothing of it was run",
+        DescribedBy::Export => "itself; it was run for this",
+        DescribedBy::Nobody => "nobody",
+    }
+}
+
+fn needs(plugin: &Plugin) -> String {
+    let needs: Vec<&str> = plugin
+        .capabilities()
+        .into_iter()
+        .map(Capability::name)
+        .collect();
+    needs.join(", ")
 }
 
 fn or_dash(text: &str) -> &str {

@@ -14,6 +14,7 @@ use portcullis::{
     gateway::{self, Environment, Gateway},
     inspect,
     observe::log::{self, Format},
+    plugin::{Compiler, Confined},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -130,6 +131,46 @@ enum PluginCommand {
         #[arg(value_name = "FILE.wasm")]
         file: PathBuf,
     },
+    /// Writes into a plugin's file what the plugin says of itself, so that it can
+    /// be read without running the plugin.
+    Embed {
+        /// The component.
+        #[arg(value_name = "FILE.wasm")]
+        file: PathBuf,
+        /// Writes to another file, and leaves the first as it is.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Compiles standard input to standard output, within limits. What the
+    /// gateway calls itself for.
+    #[command(hide = true)]
+    Compile(CompileArguments),
+}
+
+#[derive(clap::Args)]
+struct CompileArguments {
+    /// Bytes of memory.
+    #[arg(long)]
+    memory: u64,
+    /// Seconds of processor time.
+    #[arg(long)]
+    seconds: u64,
+    #[arg(long)]
+    counts_work: bool,
+    #[arg(long)]
+    portable: bool,
+}
+
+impl CompileArguments {
+    fn run(self) -> ExitCode {
+        let confined = Confined {
+            memory: self.memory,
+            processor_time: Duration::from_secs(self.seconds),
+            counts_work: self.counts_work,
+            portable: self.portable,
+        };
+        confined.run()
+    }
 }
 
 fn main() -> ExitCode {
@@ -151,9 +192,13 @@ fn main() -> ExitCode {
         Command::Run(ConfigFile { config }) => run(config),
         Command::Check(ConfigFile { config }) => check(&config),
         Command::Bench(arguments) => measure(arguments),
-        Command::Plugin(PluginCommand::Inspect { file }) => inspect::plugin(&file)
-            .map(|description| println!("{description}"))
-            .map_err(|error| error.to_string()),
+        Command::Plugin(PluginCommand::Compile(arguments)) => return arguments.run(),
+        Command::Plugin(PluginCommand::Inspect { file }) => {
+            inspect::plugin(&file, compiler()).map(|description| println!("{description}"))
+        }
+        Command::Plugin(PluginCommand::Embed { file, out }) => {
+            inspect::embed(&file, out.as_deref(), compiler()).map(|done| println!("{done}"))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -168,8 +213,21 @@ fn environment() -> Environment {
     Arc::new(|name| std::env::var(name).ok())
 }
 
+/// This program, even if its file was replaced since it was started.
+fn compiler() -> Compiler {
+    let program = PathBuf::from("/proc/self/exe");
+    match program.exists() {
+        true => Compiler::Program(program),
+        false => {
+            tracing::warn!("there is no /proc: nothing bounds what compiling a plugin takes");
+            Compiler::Here
+        }
+    }
+}
+
 fn check(config: &std::path::Path) -> Result<(), String> {
-    let checked = gateway::check(config, &environment()).map_err(|error| error.to_string())?;
+    let checked =
+        gateway::check(config, &environment(), compiler()).map_err(|error| error.to_string())?;
     println!("{checked}");
     Ok(())
 }
@@ -199,7 +257,7 @@ fn run(config: PathBuf) -> Result<(), String> {
     LocalSet::new().block_on(&runtime, async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-        let gateway = Gateway::start(config, environment())
+        let gateway = Gateway::start(config, environment(), compiler())
             .await
             .map_err(|error| error.to_string())?;
         for address in gateway.addresses() {

@@ -1,10 +1,10 @@
 //! `cargo xtask plugins`: every plugin of this repository, compiled to a
-//! component in `target/plugins/NAME.wasm`.
+//! component in `target/plugins/NAME.wasm`, with its description inside.
 //!
 //! Also used by `demo`, `test` and `bench`. A plugin is a crate in `plugins/`, or one of
 //! [`EXAMPLES`]; the folder's name is the package's name.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::{fs, path::Path, path::PathBuf, process::Command, time::SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -31,12 +31,35 @@ pub(crate) fn build(names: &[String], directory: &Path) -> Result<()> {
         build.args(["-p", name]);
     }
     succeed(&mut build)?;
+    describe(names)?;
     fs::create_dir_all(directory)?;
     for name in names {
         let to = directory.join(format!("{name}.wasm"));
-        let change = replace(&built(name), &to)?;
+        let change = replace(&described(name), &to)?;
         let kibibytes = fs::metadata(&to)?.len().div_ceil(1024);
         println!("  {} {kibibytes} KiB, {change}", to.display());
+    }
+    Ok(())
+}
+
+/// Lets the gateway write into each plugin that is new what it says of itself.
+fn describe(names: &[String]) -> Result<()> {
+    let is_new = |name: &&String| {
+        let time = |file| fs::metadata(file).and_then(|about| about.modified()).ok();
+        time(described(name)) < time(built(name))
+    };
+    let new: Vec<_> = names.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    succeed(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    for name in new {
+        let mut embed = Command::new(workspace::target().join("debug/portcullis"));
+        embed.args(["plugin", "embed"]).arg(built(name));
+        succeed(embed.arg("--out").arg(described(name)))?;
+        // An equal one is left as it is; it counts as written all the same.
+        let file = fs::File::options().append(true).open(described(name))?;
+        file.set_modified(SystemTime::now())?;
     }
     Ok(())
 }
@@ -80,7 +103,17 @@ pub(crate) fn replace(from: &Path, to: &Path) -> Result<&'static str> {
     Ok("new")
 }
 
+/// What cargo makes.
 fn built(name: &str) -> PathBuf {
-    let file = format!("{}.wasm", name.replace('-', "_"));
+    built_as(name, "wasm")
+}
+
+/// The same with its description.
+fn described(name: &str) -> PathBuf {
+    built_as(name, "described.wasm")
+}
+
+fn built_as(name: &str, extension: &str) -> PathBuf {
+    let file = format!("{}.{extension}", name.replace('-', "_"));
     workspace::target().join("wasm32-wasip2/plugin").join(file)
 }

@@ -81,10 +81,11 @@ impl Plan {
 
     fn runtime_that(&self, counts_work: bool) -> Result<Runtime, String> {
         Runtime::new(RuntimeOptions {
-            cache: Some(self.config.plugins.cache.clone()),
+            cache: self.config.plugins.cache.clone(),
+            cache_size: self.config.plugins.cache_size,
             limits: self.config.plugins.limits.clone(),
             counts_work,
-            portable: false,
+            ..RuntimeOptions::default()
         })
         .map_err(|error| error.to_string())
     }

@@ -53,8 +53,9 @@ mod tests;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use load::{Reading, load, parse, read};
 pub use model::{
-    Admin, Backoff, Config, HealthCheck, Instance, Isolation, Limits, Listener, Match, OnError,
-    PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
+    Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Listener,
+    Match, OnError, PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
 };
 pub use pattern::{BadPattern, PathPattern, Segment};
+pub use plugins::CACHE_SIZE;
 pub use position::Position;

@@ -58,10 +58,24 @@ pub struct Admin {
 pub struct Plugins {
     /// The watched directory; absolute or resolved against the configuration's.
     pub directory: PathBuf,
-    /// Where compiled plugins are kept. Default: `.cache` in the directory.
-    pub cache: PathBuf,
+    /// Where compiled plugins are kept. Default: `.cache` in the directory. None
+    /// only where the file says `cache: false`.
+    pub cache: Option<PathBuf>,
+    /// Bytes of compiled plugins that are kept. Default 1 GiB.
+    pub cache_size: u64,
+    /// What compiling one plugin may take.
+    pub compile: CompileLimits,
     /// What one instance of a plugin may use.
     pub limits: PluginLimits,
+}
+
+/// What compiling one plugin may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// The longest it may take. Default 60 s.
+    pub timeout: Duration,
+    /// Bytes of memory of the process that compiles. Default 1 GiB.
+    pub memory: u64,
 }
 
 /// What one instance of a plugin may use.

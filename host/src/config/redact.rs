@@ -59,7 +59,15 @@ fn plugins(plugins: &Plugins) -> Value {
     } = &plugins.limits;
     json!({
         "directory": plugins.directory.display().to_string(),
-        "cache": plugins.cache.display().to_string(),
+        "cache": match &plugins.cache {
+            Some(directory) => json!(directory.display().to_string()),
+            None => json!(false),
+        },
+        "cache_size": size::shown(plugins.cache_size),
+        "compile": {
+            "timeout": time(plugins.compile.timeout),
+            "memory": size::shown(plugins.compile.memory),
+        },
         "limits": {
             "memory": bytes(*memory),
             "table": table,

@@ -15,7 +15,7 @@ use crate::{
     config::{self, Config, Diagnostics},
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
-    plugin::{Changes, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
+    plugin::{Changes, Compiler, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
     snapshot::{Builder, Library, Snapshot, Status},
     state::{Clock, Counters, KeyValue},
 };
@@ -61,8 +61,9 @@ impl Reloader {
     pub(super) async fn start(
         file: PathBuf,
         environment: Environment,
+        compiler: Compiler,
     ) -> Result<(Self, Snapshot), StartError> {
-        tokio::task::spawn_blocking(move || Self::start_blocking(file, environment))
+        tokio::task::spawn_blocking(move || Self::start_blocking(file, environment, compiler))
             .await
             .map_err(|panic| StartError::Runtime(panic.to_string()))?
     }
@@ -70,9 +71,10 @@ impl Reloader {
     fn start_blocking(
         file: PathBuf,
         environment: Environment,
+        compiler: Compiler,
     ) -> Result<(Self, Snapshot), StartError> {
         let (config, mistakes) = read(&file, &environment).map_err(StartError::Config)?;
-        let runtime = runtime(&config).map_err(StartError::Runtime)?;
+        let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
         let builder = builder(&config);
         let library = library(&runtime, &config);
         let draft = builder
@@ -212,9 +214,13 @@ impl fmt::Display for Checked {
 /// # Errors
 ///
 /// Every mistake in the configuration and in what plugins say of theirs.
-pub fn check(file: &Path, environment: &Environment) -> Result<Checked, StartError> {
+pub fn check(
+    file: &Path,
+    environment: &Environment,
+    compiler: Compiler,
+) -> Result<Checked, StartError> {
     let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
-    let runtime = runtime(&config).map_err(StartError::Runtime)?;
+    let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
     let library = library(&runtime, &config);
     let builder = builder(&config);
     let draft = builder
@@ -238,9 +244,12 @@ fn read(file: &Path, environment: &Environment) -> Result<(Arc<Config>, Diagnost
     }
 }
 
-fn runtime(config: &Config) -> Result<Runtime, String> {
+fn runtime(config: &Config, compiler: Compiler) -> Result<Runtime, String> {
     Runtime::new(RuntimeOptions {
-        cache: Some(config.plugins.cache.clone()),
+        cache: config.plugins.cache.clone(),
+        cache_size: config.plugins.cache_size,
+        compiler,
+        compile: config.plugins.compile.clone(),
         limits: config.plugins.limits.clone(),
         ..RuntimeOptions::default()
     })
@@ -337,6 +346,14 @@ fn warn_of_fixed_parts(started: &Config, new: &Config) {
             started.plugins.directory != new.plugins.directory,
         ),
         ("plugins.cache", started.plugins.cache != new.plugins.cache),
+        (
+            "plugins.cache_size",
+            started.plugins.cache_size != new.plugins.cache_size,
+        ),
+        (
+            "plugins.compile",
+            started.plugins.compile != new.plugins.compile,
+        ),
     ];
     for (part, _) in parts.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{part} changed: this takes effect at the next start");

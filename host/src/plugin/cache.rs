@@ -2,56 +2,82 @@
 //!
 //! Machine code from a file is trusted only if this process's user alone can
 //! have written it: the directory is ours and closed to others, the file is
-//! ours, and its content has the hash it was stored with. Whatever else is
-//! found there is compiled anew and written over.
+//! ours, has no other name, and ends with the hash of what is before. Whatever
+//! else is found there is compiled anew and written over.
+//!
+//! The directory is opened once, and everything is done relative to that, so
+//! that renaming what leads to it, or putting a symlink there, changes nothing.
+//! A file is never written to after it got its name: what is mapped stays as it
+//! is. It may be removed; what is mapped stays then too.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    ffi::CStr,
+    fs::{DirBuilder, File, Metadata},
+    io::{self, Read, Seek, Write},
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, renameat, statat, unlinkat};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
-/// What a file begins with, before the hash of the rest.
+/// What a file ends with, before the hash of the rest.
 const MAGIC: &[u8; 16] = b"portcullis code\n";
+
+const SEAL: u64 = MAGIC.len() as u64 + 32;
 
 /// Files kept; the longest unused go first.
 const FILES: usize = 256;
 
-/// The largest file that is read back.
-const LARGEST: u64 = 1 << 30;
+/// The largest compiled plugin, in bytes.
+pub(super) const LARGEST_CODE: u64 = 1 << 30;
+
+/// When a file that was never finished is taken for one that nobody writes.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A directory of compiled plugins.
 pub(super) struct Cache {
-    directory: PathBuf,
+    directory: OwnedFd,
     owner: u32,
+    /// Bytes kept.
+    size: u64,
 }
 
 impl Cache {
     /// Opens the directory, makes it if it is not there, and refuses one that
-    /// others can write to.
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    /// others can write to. Keeps up to `size` bytes in it.
+    pub(super) fn open(directory: &Path, size: u64) -> io::Result<Self> {
+        // Without a slash at its end, which would follow a symlink.
+        let path: PathBuf = directory.components().collect();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(directory)?;
-        let metadata = fs::symlink_metadata(directory)?;
+            .create(&path)?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&path, flags, Mode::empty())?;
+        let metadata = File::from(directory.try_clone()?).metadata()?;
+        let mut cache = Self {
+            directory,
+            owner: metadata.uid(),
+            size,
+        };
         // Who we are is what the system says of a file that we make.
-        let owner = owner_of_new_files(directory)?;
-        if !metadata.is_dir() || !private(&metadata, owner) {
-            return Err(io::Error::new(
+        if metadata.mode() & 0o022 == 0 {
+            let owner = cache.draft()?.file.metadata()?.uid();
+            cache.owner = owner;
+        }
+        match private(&metadata, cache.owner) {
+            true => Ok(cache),
+            false => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 "it belongs to somebody else, or others can write to it",
-            ));
+            )),
         }
-        Ok(Self {
-            directory: directory.to_owned(),
-            owner,
-        })
     }
 
     /// The compiled form that was stored for a key, if there is one that can
@@ -65,7 +91,7 @@ impl Cache {
                 return None;
             }
         };
-        match deserialize(engine, &code) {
+        match map(engine, &code) {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::debug!("a compiled plugin does not fit, compiling it again: {error:#}");
@@ -76,156 +102,200 @@ impl Cache {
 
     /// Keeps the compiled form of a key. Failing to is no failure of the
     /// plugin, so it is only logged.
-    pub(super) fn store(&self, key: &str, component: &Component) {
-        let stored = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| self.write(key, &code));
-        match stored {
+    pub(super) fn store(&self, key: &str, code: impl Read) {
+        match self.write(key, code) {
             Ok(()) => self.prune(),
             Err(error) => tracing::warn!("cannot keep a compiled plugin: {error}"),
         }
     }
 
-    fn path(&self, key: &str) -> PathBuf {
-        self.directory.join(format!("{key}.code"))
-    }
-
     /// None if the file is not what we wrote.
-    fn read(&self, key: &str) -> io::Result<Option<Vec<u8>>> {
-        let mut file = File::open(self.path(key))?;
+    fn read(&self, key: &str) -> io::Result<Option<File>> {
+        // Whatever was put there, opening it neither follows nor waits.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = openat(&self.directory, file_name(key), flags, Mode::empty());
+        let mut file = match opened {
+            Ok(file) => File::from(file),
+            Err(rustix::io::Errno::LOOP) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let metadata = file.metadata()?;
-        let ours = metadata.is_file() && private(&metadata, self.owner);
-        if !ours || metadata.len() > LARGEST {
+        let ours = metadata.is_file() && private(&metadata, self.owner) && metadata.nlink() == 1;
+        if !ours || metadata.len() > LARGEST_CODE + SEAL || !intact(&mut file, metadata.len())? {
             return Ok(None);
         }
-        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        Read::take(&mut file, LARGEST).read_to_end(&mut content)?;
         // Keeps what is in use from being pruned; a failure costs a compilation.
         let _ = file.set_modified(SystemTime::now());
-        Ok(intact(content))
+        Ok(Some(file))
     }
 
     /// Whole or not at all: a file of its own, then a new name.
-    fn write(&self, key: &str, code: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .suffix(".partial")
-            .tempfile_in(&self.directory)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&Sha256::digest(code))?;
-        file.write_all(code)?;
-        file.persist(self.path(key))?;
-        Ok(())
+    fn write(&self, key: &str, mut code: impl Read) -> io::Result<()> {
+        let mut draft = self.draft()?;
+        let mut hash = Sha256::new();
+        let mut part = vec![0; 64 << 10];
+        loop {
+            let length = code.read(&mut part)?;
+            if length == 0 {
+                break;
+            }
+            hash.update(&part[..length]);
+            draft.file.write_all(&part[..length])?;
+        }
+        draft.file.write_all(MAGIC)?;
+        draft.file.write_all(&hash.finalize())?;
+        draft.rename(&file_name(key))
     }
 
-    /// Removes what was not used for longest.
+    /// A new file without a name that anybody looks for.
+    fn draft(&self) -> io::Result<Draft<'_>> {
+        let name = format!("{:016x}.partial", fastrand::u64(..));
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(Draft {
+            cache: self,
+            file: file.into(),
+            name,
+        })
+    }
+
+    /// Removes what was not used for longest, and what was never finished.
     fn prune(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else {
+        let Ok(mut files) = self.files() else {
             return;
         };
-        let mut files: Vec<(SystemTime, PathBuf)> = entries
-            .flatten()
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .filter(|(_, path)| {
-                path.extension()
-                    .is_some_and(|e| e == "code" || e == "partial")
-            })
-            .collect();
-        files.sort();
-        let surplus = files.len().saturating_sub(FILES);
-        for (_, path) in &files[..surplus] {
-            // Another process may have removed it first.
-            let _ = fs::remove_file(path);
+        // The newest first; what goes beyond is removed.
+        files.sort_by_key(|file| std::cmp::Reverse(file.used));
+        let (mut count, mut bytes) = (0, 0_u64);
+        for file in files {
+            let old = file.used.elapsed().is_ok_and(|age| age > ABANDONED);
+            let surplus = match file.partial {
+                true => old,
+                false => {
+                    count += 1;
+                    bytes = bytes.saturating_add(file.size);
+                    count > FILES || bytes > self.size
+                }
+            };
+            if surplus {
+                // Another process may have removed it first.
+                let _ = unlinkat(&self.directory, &*file.name, AtFlags::empty());
+            }
         }
+    }
+
+    fn files(&self) -> io::Result<Vec<Entry>> {
+        let mut files = Vec::new();
+        for entry in Dir::read_from(&self.directory)? {
+            let entry = entry?;
+            let name: &CStr = entry.file_name();
+            let partial = name.to_bytes().ends_with(b".partial");
+            if !partial && !name.to_bytes().ends_with(b".code") {
+                continue;
+            }
+            let Ok(about) = statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            let seconds = u64::try_from(about.st_mtime).unwrap_or(0);
+            let nanoseconds = u32::try_from(about.st_mtime_nsec).unwrap_or(0);
+            files.push(Entry {
+                name: name.to_owned(),
+                partial,
+                used: SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds),
+                size: u64::try_from(about.st_size).unwrap_or(0),
+            });
+        }
+        Ok(files)
     }
 }
 
-/// The code in a file's content, if it has the hash it was written with.
-fn intact(content: Vec<u8>) -> Option<Vec<u8>> {
-    let rest = content.strip_prefix(MAGIC)?;
-    let (hash, code) = rest.split_at_checked(32)?;
-    (Sha256::digest(code)[..] == *hash).then(|| code.to_vec())
+struct Entry {
+    name: std::ffi::CString,
+    partial: bool,
+    used: SystemTime,
+    size: u64,
+}
+
+/// A file in the making. It is removed when this is dropped before it got its
+/// name.
+struct Draft<'a> {
+    cache: &'a Cache,
+    file: File,
+    name: String,
+}
+
+impl Draft<'_> {
+    fn rename(self, name: &str) -> io::Result<()> {
+        let directory = &self.cache.directory;
+        Ok(renameat(directory, &self.name, directory, name)?)
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        // Fails where it has another name by now.
+        let _ = unlinkat(&self.cache.directory, &self.name, AtFlags::empty());
+    }
+}
+
+fn file_name(key: &str) -> String {
+    format!("{key}.code")
+}
+
+/// Whether a file of this length ends with the hash of what is before.
+fn intact(file: &mut File, length: u64) -> io::Result<bool> {
+    let Some(length) = length.checked_sub(SEAL) else {
+        return Ok(false);
+    };
+    let mut hash = Sha256::new();
+    let mut code = Read::take(&mut *file, length);
+    let mut part = vec![0; 64 << 10];
+    loop {
+        match code.read(&mut part)? {
+            0 => break,
+            length => hash.update(&part[..length]),
+        }
+    }
+    let mut seal = Vec::new();
+    Read::take(file, SEAL + 1).read_to_end(&mut seal)?;
+    Ok(seal == [&MAGIC[..], &hash.finalize()].concat())
 }
 
 fn private(metadata: &Metadata, owner: u32) -> bool {
     metadata.uid() == owner && metadata.mode() & 0o022 == 0
 }
 
-fn owner_of_new_files(directory: &Path) -> io::Result<u32> {
-    Ok(tempfile::tempfile_in(directory)?.metadata()?.uid())
-}
-
+/// Machine code in a file that is trusted, mapped rather than copied: what is
+/// never run never takes memory.
 #[expect(
     unsafe_code,
     reason = "machine code is loaded, which no type can check"
 )]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes must be what `Component::serialize` gave. `read` has
-    // made sure that the file and its directory are this user's own and closed
-    // to others, so that only this program's `write` can have put them there,
-    // and that they have the hash they were written with, so that they are
-    // whole. Wasmtime itself refuses code of another version or other settings.
-    unsafe { Component::deserialize(engine, code) }
+pub(super) fn map(engine: &Engine, code: &File) -> wasmtime::Result<Component> {
+    // The file that is open, whatever its name stands for by now.
+    let path = format!("/proc/self/fd/{}", code.as_fd().as_raw_fd());
+    // SAFETY: the file must hold what Wasmtime's compiler gave, and must not
+    // change while it is mapped. It is one of two. Either `Cache::read` gave it:
+    // then it and its directory are this user's own and closed to others, so
+    // that only this program's `Cache::write` can have put it there; it has the
+    // hash it was written with, so it is whole; and `write` changes no file that
+    // has a name. Or the runtime made it, without any name, for one compiler of
+    // its own to write to, which has ended well. Wasmtime itself refuses code of
+    // another version or other settings.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// A file without a name, in memory, for a compiler to write to.
+pub(super) fn memory_file() -> io::Result<File> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    Ok(rustix::fs::memfd_create("portcullis code", flags)?.into())
+}
+
+/// From the beginning, to read what another process has written.
+pub(super) fn rewound(mut file: &File) -> io::Result<&File> {
+    file.rewind()?;
+    Ok(file)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn only_whole_content_of_ours_is_read_back() {
-        let root = tempfile::tempdir().unwrap();
-        let directory = root.path().join("cache");
-        let cache = Cache::open(&directory).unwrap();
-        cache.write("key", b"code").unwrap();
-        assert_eq!(cache.read("key").unwrap().as_deref(), Some(&b"code"[..]));
-
-        let path = cache.path("key");
-        let content = fs::read(&path).unwrap();
-        for damage in [
-            content[..content.len() - 1].to_vec(),
-            [&content[..], b"x"].concat(),
-            [b"Portcullis code\n", &content[16..]].concat(),
-            b"code".to_vec(),
-            Vec::new(),
-        ] {
-            fs::write(&path, damage).unwrap();
-            assert_eq!(cache.read("key").unwrap(), None);
-        }
-
-        fs::write(&path, &content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(
-            cache.read("key").unwrap(),
-            None,
-            "others could have written it"
-        );
-    }
-
-    #[test]
-    fn a_directory_that_others_can_write_to_is_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let directory = root.path().join("cache");
-        fs::create_dir(&directory).unwrap();
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(Cache::open(&directory).is_err());
-    }
-
-    #[test]
-    fn what_was_not_used_for_longest_goes_first() {
-        let root = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&root.path().join("cache")).unwrap();
-        for index in 0..FILES + 3 {
-            let key = format!("{index}");
-            cache.write(&key, b"").unwrap();
-            let age = std::time::Duration::from_secs((1_000 - index) as u64);
-            let file = File::options().write(true).open(cache.path(&key)).unwrap();
-            file.set_modified(SystemTime::now() - age).unwrap();
-        }
-        cache.prune();
-        assert!(cache.read("2").is_err(), "the oldest are gone");
-        assert!(cache.read("3").unwrap().is_some());
-    }
-}
+mod tests;

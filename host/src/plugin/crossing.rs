@@ -29,6 +29,14 @@ pub(super) enum Counting {
 }
 
 impl Counting {
+    /// Whether it counts, as options say it.
+    pub(super) fn of(counts: bool) -> Self {
+        match counts {
+            true => Self::On,
+            false => Self::Off,
+        }
+    }
+
     /// Readies a store for the instance that is made in it.
     pub(super) fn begin(self, store: &mut Store<Data>) -> wasmtime::Result<()> {
         match self {

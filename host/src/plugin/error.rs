@@ -3,6 +3,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::CompileError;
+
 /// Why the plugin runtime cannot work on this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -60,6 +62,12 @@ pub enum LoadError {
         /// What is different.
         reason: String,
     },
+    /// Compiling it takes too much, or failed for another reason than the file.
+    #[error("cannot be compiled: {0}")]
+    Compile(CompileError),
+    /// The description in the file cannot be used.
+    #[error("has a description that cannot be used: {0}")]
+    Description(String),
     /// It cannot describe itself.
     #[error("cannot describe itself: {0}")]
     Describe(PluginError),

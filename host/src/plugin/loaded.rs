@@ -7,29 +7,14 @@ use wasmtime::component::InstancePre;
 use crate::config::PluginLimits;
 
 use super::{
-    Capability, Hooks, HostServices, LoadError, Names, PluginErrorKind, Reads,
+    Capability, DescribedBy, Description, Hooks, HostServices, LoadError, Names, PluginErrorKind,
+    Reads,
     capability::{Grants, Import},
     compiled::Compiled,
     data::{Data, Identity},
     instance::{Host, Instance},
     ticker::Activity,
 };
-
-/// The longest text of each kind that a plugin may say of itself, in bytes.
-const LONGEST_TEXT: usize = 4 << 10;
-const LONGEST_SCHEMA: usize = 1 << 20;
-
-/// What a plugin says of itself; empty if it says nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Description {
-    /// One or two sentences for people.
-    pub summary: String,
-    /// The plugin's own version.
-    pub version: String,
-    /// JSON Schema of its configuration. None: every configuration is passed
-    /// on unchecked.
-    pub config_schema: Option<String>,
-}
 
 /// One plugin: a component that was compiled and accepted.
 pub struct Plugin {
@@ -38,18 +23,20 @@ pub struct Plugin {
     compiled: Arc<Compiled>,
     identity: Arc<Identity>,
     description: Description,
+    described_by: DescribedBy,
     activity: Arc<Activity>,
 }
 
 impl Plugin {
-    /// Makes a first instance, which finds wrong signatures, and lets it
-    /// describe the plugin.
+    /// Takes the description that the file carries. Without one a first instance
+    /// is made, which finds wrong signatures early, to describe the plugin.
     pub(super) fn new(
         name: &str,
         hash: String,
         size: u64,
         compiled: Arc<Compiled>,
         activity: Arc<Activity>,
+        described: Option<Description>,
         limits: &PluginLimits,
     ) -> Result<Self, LoadError> {
         let mut plugin = Self {
@@ -58,17 +45,26 @@ impl Plugin {
             compiled,
             identity: Arc::new(Identity::new(name)),
             description: Description::default(),
+            described_by: DescribedBy::Nobody,
             activity,
         };
         let pre = plugin
             .compiled
             .linked(Grants::ALL)
             .map_err(|error| LoadError::UnknownImports(vec![format!("{error:#}")]))?;
+        if let Some(described) = described {
+            plugin.description = described;
+            plugin.described_by = DescribedBy::Section;
+            return Ok(plugin);
+        }
         let host = Host {
             names: Arc::new(Names::default()),
             services: Arc::new(HostServices::detached()),
         };
-        plugin.description = plugin.describe(&pre, &host, limits)?;
+        if let Some(described) = plugin.describe(&pre, &host, limits)? {
+            plugin.description = described;
+            plugin.described_by = DescribedBy::Export;
+        }
         Ok(plugin)
     }
 
@@ -77,23 +73,17 @@ impl Plugin {
         pre: &InstancePre<Data>,
         host: &Host,
         limits: &PluginLimits,
-    ) -> Result<Description, LoadError> {
+    ) -> Result<Option<Description>, LoadError> {
         let mut instance = Instance::new(self, pre, host, limits)?;
         let Some(said) = instance.describe().map_err(LoadError::Describe)? else {
-            return Ok(Description::default());
+            return Ok(None);
         };
-        let schema = said.config_schema.as_ref().map_or(0, String::len);
-        let longest = said.summary.len().max(said.version.len());
-        if longest > LONGEST_TEXT || schema > LONGEST_SCHEMA {
-            let message = "what it says of itself is too long";
-            let error = self.identity.error(PluginErrorKind::Nonsense, message);
-            return Err(LoadError::Describe(error));
-        }
-        Ok(Description {
-            summary: said.summary,
-            version: said.version,
-            config_schema: said.config_schema,
-        })
+        Description::checked(said.summary, said.version, said.config_schema)
+            .map(Some)
+            .map_err(|message| {
+                let error = self.identity.error(PluginErrorKind::Nonsense, message);
+                LoadError::Describe(error)
+            })
     }
 
     /// `NAME` of `NAME.wasm`.
@@ -124,6 +114,11 @@ impl Plugin {
     /// What it says of itself.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Who says it.
+    pub fn described_by(&self) -> DescribedBy {
+        self.described_by
     }
 
     /// The interfaces it imports, with their versions.

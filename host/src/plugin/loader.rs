@@ -94,9 +94,13 @@ fn valid(name: &str) -> bool {
             .all(|byte| word(byte) || byte == b'-' || byte == b'_')
 }
 
-/// Reads a whole file, of one state: one that changes meanwhile is an error,
-/// and the change will be noticed.
-fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+/// Reads a whole plugin file, of one state: one that changes meanwhile is an
+/// error. A watcher will notice the change.
+///
+/// # Errors
+///
+/// It is no file, is too large, changes, or cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     // Asked before opening, since opening a pipe would wait for a writer.
     if !fs::metadata(path)?.is_file() {
         return Err(ReadError::NotAFile);

@@ -15,7 +15,9 @@
 //! Reading order: `runtime`, `compiled` (what a component is accepted as),
 //! `loaded`, `configured`, `instance` (the hot path), `data` (what a store
 //! holds), then `host`, one file per interface that plugins import. `ticker`
-//! keeps deadlines, `limiter` memory, `cache` compiled code. `schema`, `loader`
+//! keeps deadlines, `limiter` memory, `cache` compiled code; `compiler` has it
+//! made in a process of its own (`confined`); `description` is what a file says of
+//! itself. `schema`, `loader`
 //! and `watcher` stand beside: configuration against a plugin's schema, the
 //! plugin directory, and changes of it.
 //!
@@ -26,10 +28,14 @@
 mod cache;
 mod capability;
 mod compiled;
+mod compiler;
 mod configured;
+mod confined;
 mod crossing;
 mod data;
 mod deadline;
+mod description;
+mod embed;
 mod error;
 mod exports;
 mod host;
@@ -51,13 +57,17 @@ mod watcher;
 mod wit;
 
 pub use capability::Capability;
+pub use compiler::{CompileError, Compiler};
 pub use configured::{Configured, ConfiguredOptions};
+pub use confined::Confined;
 pub use crossing::Work;
+pub use description::{DescribedBy, Description};
+pub use embed::describe;
 pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
 pub use exports::{Hooks, Reads};
 pub use instance::{Instance, Verdict};
-pub use loaded::{Description, Plugin};
-pub use loader::{Directory, ReadError};
+pub use loaded::Plugin;
+pub use loader::{Directory, ReadError, read};
 pub use names::Names;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use services::HostServices;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -13,13 +14,15 @@ use wasmtime::{
     component::Component,
 };
 
-use crate::config::PluginLimits;
+use crate::config::{CACHE_SIZE, CompileLimits, PluginLimits};
 
 use super::{
-    LoadError, Plugin, RuntimeError,
-    cache::Cache,
+    CompileError, Compiler, LoadError, Plugin, RuntimeError,
+    cache::{self, Cache},
     compiled::{Compiled, recognise},
+    compiler::Workshop,
     crossing::Counting,
+    description,
     loader::LARGEST_FILE,
     ticker::Ticker,
 };
@@ -33,11 +36,17 @@ const INSTANCES: u32 = 10_000;
 const KEEP_RESIDENT: usize = 64 << 10;
 
 /// Where the runtime keeps things, and what plugins get while they are loaded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RuntimeOptions {
     /// The directory for compiled plugins, made if it is not there. None:
     /// nothing is kept.
     pub cache: Option<PathBuf>,
+    /// Bytes kept there; what was not used for longest goes. Default 1 GiB.
+    pub cache_size: u64,
+    /// Who compiles. Default: this process, without bounds.
+    pub compiler: Compiler,
+    /// Bounds for a compiler that is a process of its own.
+    pub compile: CompileLimits,
     /// Bounds for the instance that describes a plugin.
     pub limits: PluginLimits,
     /// Whether instances count what they do, for `Instance::work`. Their code is
@@ -48,11 +57,27 @@ pub struct RuntimeOptions {
     pub portable: bool,
 }
 
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            cache: None,
+            cache_size: CACHE_SIZE,
+            compiler: Compiler::Here,
+            compile: CompileLimits::default(),
+            limits: PluginLimits::default(),
+            counts_work: false,
+            portable: false,
+        }
+    }
+}
+
 /// The engine that plugins run on.
 pub struct Runtime {
     engine: Engine,
     ticker: Ticker,
     cache: Option<Cache>,
+    /// None: plugins are compiled here.
+    workshop: Option<Workshop>,
     /// A part of the cache's keys: compiled code fits one engine only.
     fingerprint: u64,
     limits: PluginLimits,
@@ -70,16 +95,26 @@ impl Runtime {
     ///
     /// The machine cannot run plugins at all.
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
-        let counting = match options.counts_work {
-            true => Counting::On,
-            false => Counting::Off,
-        };
+        let counting = Counting::of(options.counts_work);
         let engine = engine(counting, options.portable)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        let size = options.cache_size;
+        let workshop = match &options.compiler {
+            Compiler::Here => None,
+            Compiler::Program(program) => Some(Workshop::new(
+                program,
+                options.compile,
+                counting,
+                options.portable,
+            )),
+        };
         Ok(Self {
             ticker: Ticker::start(&engine).map_err(RuntimeError::Ticker)?,
-            cache: options.cache.and_then(open_cache),
+            cache: options
+                .cache
+                .and_then(|directory| open_cache(directory, size)),
+            workshop,
             fingerprint: hasher.finish(),
             limits: options.limits,
             counting,
@@ -91,11 +126,14 @@ impl Runtime {
     /// Makes a plugin of the bytes of a `NAME.wasm`. Blocks while it compiles,
     /// up to seconds for megabytes: never to be called on a worker.
     ///
+    /// One that carries its description is not run.
+    ///
     /// # Errors
     ///
     /// Why the bytes are no plugin.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
         recognise(bytes, LARGEST_FILE)?;
+        let described = description::read(bytes)?;
         let hash = format!("{:x}", Sha256::digest(bytes));
         let compiled = match self.known(&hash) {
             Some(compiled) => compiled,
@@ -108,6 +146,7 @@ impl Runtime {
             bytes.len() as u64,
             compiled,
             activity,
+            described,
             &self.limits,
         )
         .map(Arc::new)
@@ -120,20 +159,10 @@ impl Runtime {
 
     fn compile(&self, hash: &str, bytes: &[u8]) -> Result<Arc<Compiled>, LoadError> {
         let key = format!("{hash}-{:016x}", self.fingerprint);
-        let cached = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.load(&self.engine, &key));
-        let component = match cached {
-            Some(component) => component,
-            None => {
-                let component = Component::from_binary(&self.engine, bytes)
-                    .map_err(|error| LoadError::Malformed(format!("{error:#}")))?;
-                if let Some(cache) = &self.cache {
-                    cache.store(&key, &component);
-                }
-                component
-            }
+        let component = match (self.cached(&key), &self.workshop) {
+            (Some(component), _) => component,
+            (None, Some(workshop)) => self.compile_apart(workshop, hash, &key, bytes)?,
+            (None, None) => self.compile_here(&key, bytes)?,
         };
         let compiled = Arc::new(Compiled::new(component, self.counting)?);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,10 +170,58 @@ impl Runtime {
         loaded.insert(hash.to_owned(), Arc::downgrade(&compiled));
         Ok(compiled)
     }
+
+    fn cached(&self, key: &str) -> Option<Component> {
+        self.cache.as_ref()?.load(&self.engine, key)
+    }
+
+    fn compile_here(&self, key: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+        let malformed = |error| LoadError::Malformed(format!("{error:#}"));
+        let component = Component::from_binary(&self.engine, bytes).map_err(malformed)?;
+        if let Some(cache) = &self.cache {
+            match component.serialize() {
+                Ok(code) => cache.store(key, &code[..]),
+                Err(error) => tracing::warn!("cannot keep a compiled plugin: {error:#}"),
+            }
+        }
+        // What is mapped from a file takes less memory than the compiler's copy.
+        Ok(self.cached(key).unwrap_or(component))
+    }
+
+    fn compile_apart(
+        &self,
+        workshop: &Workshop,
+        hash: &str,
+        key: &str,
+        bytes: &[u8],
+    ) -> Result<Component, LoadError> {
+        let unavailable = |reason: String| LoadError::Compile(CompileError::Unavailable(reason));
+        let code = cache::memory_file().map_err(|error| unavailable(error.to_string()))?;
+        workshop
+            .compile(hash, bytes, &code)
+            .map_err(|error| match error {
+                CompileError::Malformed(reason) => LoadError::Malformed(reason),
+                other => LoadError::Compile(other),
+            })?;
+        if let Some(component) = self.keep(key, &code) {
+            return Ok(component);
+        }
+        cache::map(&self.engine, &code).map_err(|error| unavailable(format!("{error:#}")))
+    }
+
+    /// Stores what a compiler wrote, and takes it from there.
+    fn keep(&self, key: &str, code: &File) -> Option<Component> {
+        let cache = self.cache.as_ref()?;
+        match cache::rewound(code) {
+            Ok(code) => cache.store(key, code),
+            Err(error) => tracing::warn!("cannot keep a compiled plugin: {error}"),
+        }
+        self.cached(key)
+    }
 }
 
-fn open_cache(directory: PathBuf) -> Option<Cache> {
-    match Cache::open(&directory) {
+fn open_cache(directory: PathBuf, size: u64) -> Option<Cache> {
+    match Cache::open(&directory, size) {
         Ok(cache) => Some(cache),
         Err(error) => {
             let shown = directory.display();
@@ -169,7 +246,7 @@ fn engine(counting: Counting, portable: bool) -> Result<Engine, RuntimeError> {
     })
 }
 
-fn settings(counting: Counting, portable: bool) -> wasmtime::Result<Config> {
+pub(super) fn settings(counting: Counting, portable: bool) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .concurrency_support(false)

@@ -139,7 +139,8 @@ const WORKER_MAY_USE: &[&str] = &[
 ];
 
 /// Crates and parts of the standard library, and the only modules that name them.
-const ONLY: [(&str, &[&str]); 7] = [
+const ONLY: [(&str, &[&str]); 8] = [
+    ("wasmparser", &["plugin"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     (
@@ -148,7 +149,7 @@ const ONLY: [(&str, &[&str]); 7] = [
     ),
     ("hyper_util", &["admin", "connection", "upstream"]),
     ("httparse", &["bench"]),
-    ("rustix", &["bench"]),
+    ("rustix", &["bench", "plugin"]),
     ("serde", &["admin", "config"]),
 ];
 

@@ -10,6 +10,7 @@ mod balancers;
 mod bench;
 mod breaker;
 mod check;
+mod compiling;
 mod drain;
 mod forwarding;
 mod layers;

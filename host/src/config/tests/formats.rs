@@ -5,8 +5,8 @@ use std::{num::NonZeroU32, path::Path, time::Duration};
 use serde_json::json;
 
 use crate::config::{
-    Admin, Backoff, Config, HealthCheck, Isolation, Limits, OnError, PluginLimits, Position,
-    Retries, RetryOn, load, parse,
+    Admin, Backoff, CompileLimits, Config, HealthCheck, Isolation, Limits, OnError, PluginLimits,
+    Position, Retries, RetryOn, load, parse,
 };
 
 use super::{EXAMPLE, environment, yaml};
@@ -16,7 +16,10 @@ fn assert_is_the_example(config: &Config) {
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin, Some(Admin::default()));
     assert_eq!(config.plugins.directory, Path::new("dir/plugins"));
-    assert_eq!(config.plugins.cache, Path::new("dir/plugins/.cache"));
+    assert_eq!(
+        config.plugins.cache.as_deref(),
+        Some(Path::new("dir/plugins/.cache"))
+    );
 
     let users = &config.services[0];
     assert_eq!(users.name, "users");
@@ -209,7 +212,7 @@ fn what_is_not_given_has_its_documented_default() {
 fn what_is_given_counts() {
     let text = "workers: ${WORKERS}\nlisteners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0 }]\n\
         admin: { enabled: false }\n\
-        plugins: { directory: /p, cache: c, limits: { memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m } }\n\
+        plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096 }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
@@ -220,7 +223,13 @@ fn what_is_given_counts() {
     assert_eq!(config.workers.get(), 7);
     assert_eq!(config.admin, None);
     assert_eq!(config.plugins.directory, Path::new("/p"));
-    assert_eq!(config.plugins.cache, Path::new("dir/c"));
+    assert_eq!(config.plugins.cache.as_deref(), Some(Path::new("dir/c")));
+    assert_eq!(config.plugins.cache_size, 2 << 30);
+    let compile = CompileLimits {
+        timeout: Duration::from_secs(5),
+        memory: 256 << 20,
+    };
+    assert_eq!(config.plugins.compile, compile);
     assert_eq!(config.plugins.limits.memory, 1 << 20);
     assert_eq!(config.limits.request_head, 16 << 10);
     assert_eq!(config.limits.request_body, 0);
@@ -250,6 +259,19 @@ fn what_is_given_counts() {
         ),
         (0, 9)
     );
+}
+
+#[test]
+fn the_cache_can_be_switched_off() {
+    let with = |cache: &str| {
+        let text = format!(
+            "listeners: [{{ address: 127.0.0.1:0 }}]\nplugins: {{ directory: p, cache: {cache} }}\n"
+        );
+        yaml(&text).unwrap().plugins.cache
+    };
+    assert_eq!(with("false"), None);
+    assert_eq!(with("true"), Some("dir/p/.cache".into()));
+    assert_eq!(with("\"false\""), Some("dir/false".into()));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::{fs, sync::Arc, time::Duration};
 
 use crate::{
     config::PluginLimits,
-    plugin::{Capability, Runtime, RuntimeOptions},
+    plugin::{
+        Capability, DescribedBy, Description, Runtime, RuntimeOptions, describe, description,
+    },
 };
 
 use super::{bytes, harness::*};
@@ -156,5 +158,31 @@ fn compiled_code_is_kept_and_damage_is_noticed() {
         fs::read(file()).unwrap(),
         damaged,
         "it was compiled again and written over"
+    );
+}
+
+#[test]
+fn a_file_that_describes_its_plugin_is_not_run() {
+    let said = Description {
+        summary: "never gets that far".into(),
+        ..Description::default()
+    };
+    let mut bytes = spinning_at_start();
+    description::append(&mut bytes, &said).unwrap();
+    let plugin = runtime().load("slow", &bytes).unwrap();
+    assert_eq!(plugin.description(), &said);
+    assert_eq!(plugin.described_by(), DescribedBy::Section);
+}
+
+#[test]
+fn what_a_plugin_says_is_the_same_inside_its_file() {
+    assert_eq!(plugin().described_by(), DescribedBy::Export);
+    let inside = describe(runtime(), "hostile", hostile()).unwrap().unwrap();
+    let from_file = runtime().load("hostile", &inside).unwrap();
+    assert_eq!(from_file.described_by(), DescribedBy::Section);
+    assert_eq!(from_file.description(), plugin().description());
+    assert_eq!(
+        describe(runtime(), "hostile", &inside).unwrap(),
+        Some(inside)
     );
 }

@@ -1,5 +1,6 @@
 //! What the tests start and ask.
 
+mod bomb;
 mod client;
 mod gateway;
 mod hostile;
@@ -11,12 +12,13 @@ mod settings;
 mod upstream;
 mod wire;
 
+pub(crate) use bomb::bomb;
 pub(crate) use client::{Client, Reply, get};
 pub(crate) use gateway::{Gateway, check, command, copy_plugin, lay_out, plugin_bytes, put};
 pub(crate) use hostile::hostile;
 pub(crate) use load::Load;
 pub(crate) use poll::{eventually, within};
-pub(crate) use process::{open_descriptors, resident_memory};
+pub(crate) use process::{children, open_descriptors, resident_memory};
 pub(crate) use scripted::Scripted;
 pub(crate) use settings::one_route;
 pub(crate) use upstream::Upstream;
