@@ -88,7 +88,7 @@ impl fmt::Display for Description {
         writeln!(f, "name:     {}", plugin.name())?;
         writeln!(f, "version:  {}", or_dash(&description.version))?;
         writeln!(f, "summary:  {}", or_dash(&description.summary))?;
-        writeln!(f, "described by: {}", described_by(plugin.described_by()))?;
+        writeln!(f, "said by:  {}", described_by(plugin.described_by()))?;
         writeln!(f, "size:     {} bytes", plugin.size())?;
         writeln!(f, "sha256:   {}", plugin.hash())?;
         writeln!(f, "exports:  {}", plugin.hooks().names().join(", "))?;

@@ -22,8 +22,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use ring::digest::{Context, SHA256};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, renameat, statat, unlinkat};
-use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
 /// What a file ends with, before the hash of the rest.
@@ -132,7 +132,7 @@ impl Cache {
     /// Whole or not at all: a file of its own, then a new name.
     fn write(&self, key: &str, mut code: impl Read) -> io::Result<()> {
         let mut draft = self.draft()?;
-        let mut hash = Sha256::new();
+        let mut hash = Context::new(&SHA256);
         let mut part = vec![0; 64 << 10];
         loop {
             let length = code.read(&mut part)?;
@@ -143,7 +143,7 @@ impl Cache {
             draft.file.write_all(&part[..length])?;
         }
         draft.file.write_all(MAGIC)?;
-        draft.file.write_all(&hash.finalize())?;
+        draft.file.write_all(hash.finish().as_ref())?;
         draft.rename(&file_name(key))
     }
 
@@ -247,7 +247,7 @@ fn intact(file: &mut File, length: u64) -> io::Result<bool> {
     let Some(length) = length.checked_sub(SEAL) else {
         return Ok(false);
     };
-    let mut hash = Sha256::new();
+    let mut hash = Context::new(&SHA256);
     let mut code = Read::take(&mut *file, length);
     let mut part = vec![0; 64 << 10];
     loop {
@@ -258,7 +258,7 @@ fn intact(file: &mut File, length: u64) -> io::Result<bool> {
     }
     let mut seal = Vec::new();
     Read::take(file, SEAL + 1).read_to_end(&mut seal)?;
-    Ok(seal == [&MAGIC[..], &hash.finalize()].concat())
+    Ok(seal == [&MAGIC[..], hash.finish().as_ref()].concat())
 }
 
 fn private(metadata: &Metadata, owner: u32) -> bool {

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use sha2::{Digest, Sha256};
+use ring::digest;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::Component,
@@ -134,7 +134,7 @@ impl Runtime {
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
         recognise(bytes, LARGEST_FILE)?;
         let described = description::read(bytes)?;
-        let hash = format!("{:x}", Sha256::digest(bytes));
+        let hash = sha256(bytes);
         let compiled = match self.known(&hash) {
             Some(compiled) => compiled,
             None => self.compile(&hash, bytes)?,
@@ -218,6 +218,15 @@ impl Runtime {
         }
         self.cached(key)
     }
+}
+
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    let hash = digest::digest(&digest::SHA256, bytes);
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn open_cache(directory: PathBuf, size: u64) -> Option<Cache> {
