@@ -15,7 +15,7 @@ use base64::{
 };
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use portcullis::{
-    config::{self, Match, Position, Service},
+    config::{self, Allow, Match, Position, Service},
     discovery::{InstanceList, Registry},
     exchange::{
         ClientAddr, Exchange, Phase, RequestId, ResponseHead, RouteIndex, Scheme, ServiceIndex,
@@ -120,7 +120,8 @@ impl Bench {
         let options = ConfiguredOptions {
             config: config.to_string(),
             limits: RuntimeOptions::default().limits,
-            grants: None,
+            allow: Allow::all(),
+            namespace: name.to_owned(),
             names: Arc::clone(&self.names),
             services: Arc::clone(&self.services),
         };

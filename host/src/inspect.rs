@@ -3,7 +3,7 @@
 
 use std::{fmt, io::Write, path::Path, sync::Arc};
 
-use crate::plugin::{self, Capability, Compiler, DescribedBy, Plugin, Runtime, RuntimeOptions};
+use crate::plugin::{self, Compiler, DescribedBy, LARGEST_FILE, Plugin, Runtime, RuntimeOptions};
 
 /// What a plugin file is; `Display` shows it.
 pub struct Description(Arc<Plugin>);
@@ -50,7 +50,8 @@ fn read(file: &Path) -> Result<(String, Vec<u8>), String> {
         .file_stem()
         .and_then(|stem| stem.to_str())
         .ok_or_else(|| format!("{shown}: not a name for a plugin"))?;
-    let bytes = plugin::read(file).map_err(|error| format!("{shown}: {error}"))?;
+    let bytes =
+        plugin::read(file, LARGEST_FILE as u64).map_err(|error| format!("{shown}: {error}"))?;
     Ok((name.to_owned(), bytes))
 }
 
@@ -92,11 +93,11 @@ impl fmt::Display for Description {
         writeln!(f, "size:     {} bytes", plugin.size())?;
         writeln!(f, "sha256:   {}", plugin.hash())?;
         writeln!(f, "exports:  {}", plugin.hooks().names().join(", "))?;
-        writeln!(f, "needs:    {}", or_dash(&needs(plugin)))?;
         writeln!(f, "imports:")?;
         for import in plugin.imports() {
             writeln!(f, "  {import}")?;
         }
+        writeln!(f, "wants:    {}", wants(plugin))?;
         match &description.config_schema {
             None => write!(f, "config:   any (the plugin has no schema)"),
             Some(schema) => write!(f, "config schema:\n{}", pretty(schema)),
@@ -112,13 +113,18 @@ fn described_by(who: DescribedBy) -> &'static str {
     }
 }
 
-fn needs(plugin: &Plugin) -> String {
-    let needs: Vec<&str> = plugin
-        .capabilities()
-        .into_iter()
-        .map(Capability::name)
+/// What it has to be granted, and how where that does not go without saying.
+fn wants(plugin: &Plugin) -> String {
+    let capabilities = plugin.capabilities();
+    let shown: Vec<String> = (capabilities.iter())
+        .map(
+            |capability| match (capability.by_default(), capability.name()) {
+                (true, name) => name.to_owned(),
+                (false, name) => format!("{name} (a step has to say `allow: {{ {name}: true }}`)"),
+            },
+        )
         .collect();
-    needs.join(", ")
+    or_dash(&shown.join(", ")).to_owned()
 }
 
 fn or_dash(text: &str) -> &str {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{Config, Route, Step},
     discovery::{Member, Service, Source},
-    plugin::Plugin,
+    plugin::{Capability, Plugin},
 };
 
 use super::Admin;
@@ -33,6 +33,7 @@ pub(super) fn plugins(admin: &Admin) -> Value {
             };
             view["error"] = loaded.as_ref().err().map(String::as_str).into();
             view["used_by"] = used_by(&snapshot.config, name).into();
+            view["uses"] = uses(&snapshot.config, name).into();
             view
         })
         .collect();
@@ -50,6 +51,7 @@ fn plugin_view(plugin: &Plugin) -> Value {
         "bytes": plugin.size(),
         "hooks": plugin.hooks().names(),
         "imports": plugin.imports(),
+        "capabilities": plugin.capabilities().into_iter().map(Capability::name).collect::<Vec<_>>(),
         "config_schema": schema.and_then(|text| serde_json::from_str::<Value>(text).ok()),
     })
 }
@@ -63,6 +65,28 @@ fn used_by(config: &Config, plugin: &str) -> Vec<String> {
         .filter(|service| service.balancer.as_ref().is_some_and(uses))
         .map(|service| format!("service {}", service.name));
     routes.chain(services).collect()
+}
+
+/// What every use of a plugin is granted, and what it may use.
+fn uses(config: &Config, plugin: &str) -> Vec<Value> {
+    config
+        .steps()
+        .filter(|(.., step)| step.plugin == plugin)
+        .map(|(kind, name, step)| {
+            let mut view = step_view(step);
+            view[kind] = name.into();
+            view
+        })
+        .collect()
+}
+
+fn step_view(step: &Step) -> Value {
+    json!({
+        "plugin": step.plugin,
+        "allow": step.allow.shown(),
+        "limits": step.limits.shown(),
+        "namespace": step.namespace,
+    })
 }
 
 /// `GET /api/v1/routes`: in the order of the configuration.
@@ -85,6 +109,7 @@ fn route_view(route: &Route) -> Value {
         "name": route.name,
         "match": { "host": matches.host, "path": matches.path.as_ref().map(|path| path.as_str()), "methods": methods, "headers": headers, "query": query },
         "pipeline": route.pipeline.iter().map(|step| step.plugin.as_str()).collect::<Vec<_>>(),
+        "filters": route.pipeline.iter().map(step_view).collect::<Vec<_>>(),
         "service": route.service,
         "timeout_ms": route.timeout.as_millis() as u64,
         "attempts": route.retries.attempts,

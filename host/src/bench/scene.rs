@@ -54,7 +54,12 @@ impl Plan {
             }
         }
         without_names(&mut config);
-        Ok(Self { config, index })
+        let mut plan = Self { config, index };
+        // The others are not loaded.
+        let used: BTreeSet<String> = plan.used().into_iter().map(str::to_owned).collect();
+        let named = &mut plan.config.plugins.named;
+        named.retain(|plugin, _| used.contains(plugin));
+        Ok(plan)
     }
 
     /// The route that is measured.
@@ -216,7 +221,12 @@ fn library(
 ) -> Result<Library, String> {
     let mut library = Library::default();
     let used = plan.used();
-    for (name, read) in Directory::new(&plan.config.plugins.directory).scan() {
+    for (name, read) in Directory::new(
+        &plan.config.plugins.directory,
+        plan.config.plugins.file_size,
+    )
+    .scan()
+    {
         if used.contains(name.as_str()) {
             let loaded = read
                 .map_err(|error| error.to_string())

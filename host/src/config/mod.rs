@@ -19,6 +19,7 @@
 mod address;
 mod admin;
 mod alike;
+mod allow;
 mod diagnostic;
 mod duration;
 mod host;
@@ -32,6 +33,7 @@ mod model;
 mod name;
 mod node;
 mod pattern;
+mod plugin_limits;
 mod plugins;
 mod position;
 mod reader;
@@ -50,11 +52,13 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use allow::{Allow, Capability};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use load::{Reading, load, parse, read};
 pub use model::{
     Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Listener,
-    Match, OnError, PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
+    Match, NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route,
+    Service, Step,
 };
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;

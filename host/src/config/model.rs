@@ -15,7 +15,7 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{PathPattern, Position};
+use super::{Allow, PathPattern, Position};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -65,8 +65,14 @@ pub struct Plugins {
     pub cache_size: u64,
     /// What compiling one plugin may take.
     pub compile: CompileLimits,
-    /// What one instance of a plugin may use.
+    /// Bytes that a plugin's file may have. Default 64 MiB.
+    pub file_size: usize,
+    /// What a plugin that is not among `named` may use.
     pub limits: PluginLimits,
+    /// What a plugin that is not among `named` is granted.
+    pub allow: Allow,
+    /// Plugins for which other limits or grants hold, by name.
+    pub named: BTreeMap<String, NamedPlugin>,
 }
 
 /// What compiling one plugin may take.
@@ -78,17 +84,46 @@ pub struct CompileLimits {
     pub memory: u64,
 }
 
-/// What one instance of a plugin may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What holds for one plugin, wherever it is used.
+#[derive(Debug, Clone)]
+pub struct NamedPlugin {
+    /// What it may use. Default: `plugins.limits`.
+    pub limits: PluginLimits,
+    /// What it is granted.
+    pub allow: Allow,
+    /// Where in the file it stands.
+    pub at: Position,
+}
+
+/// What a plugin may use. Each worker's instance has its own memory and
+/// tables; the rest is of all instances of a filter together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PluginLimits {
-    /// Bytes of linear memory. Default 64 MiB.
+    /// Bytes of linear memory of one instance. Default 64 MiB.
     pub memory: usize,
-    /// Elements in each table. Default 10,000.
+    /// Elements in each table of one instance. Default 10,000.
     pub table: usize,
     /// The longest one hook may run. Default 50 ms.
     pub call_timeout: Duration,
     /// The longest instantiating and configuring may run. Default 2 s.
     pub start_timeout: Duration,
+    /// Instances at once where each request gets its own. Default 2,000.
+    pub instances: usize,
+    /// Calls of the gateway's functions in one hook. Default 10,000.
+    pub host_calls: u32,
+    /// Lines per second in the log. Default 1,000.
+    pub log_lines: u32,
+    /// Entries of counters that its namespace may hold when it adds one.
+    /// Default 500,000.
+    pub counters: usize,
+    /// Values that its namespace may hold when it adds one. Default 100,000.
+    pub store_keys: usize,
+    /// Bytes of keys and values, likewise. Default 16 MiB.
+    pub store_bytes: usize,
+    /// Series that the plugin may have when it adds one. Default 1,000.
+    pub metric_series: usize,
+    /// Bytes of the body of an answer that it gives. Default 1 MiB.
+    pub response_size: usize,
 }
 
 /// Bounds on what a peer may make the gateway hold, and on waiting.
@@ -204,14 +239,31 @@ pub struct Step {
     pub on_error: OnError,
     /// Whether an instance serves many requests.
     pub isolation: Isolation,
-    /// The capabilities lent to the plugin: interfaces of the WIT package by name
-    /// (`counters`, `store`, `discovery`, `crypto`, `log`, `metrics`) and `clock`, `random`.
-    /// None: all of these, none of which reaches outside the gateway.
-    pub grants: Option<Vec<String>>,
+    /// The capabilities lent to the plugin.
+    pub allow: Allow,
+    /// What it may use.
+    pub limits: PluginLimits,
+    /// Whose counters and stored values it sees. Default: the plugin's name.
+    pub namespace: String,
     /// Its key in the file, such as `routes[0].pipeline[1]`.
     pub key: String,
     /// Where in the file it stands.
     pub at: Position,
+}
+
+impl Config {
+    /// Every use of a plugin, each with the word and the name of what it is
+    /// part of: (`route`, `users`) or (`service`, `users`).
+    pub fn steps(&self) -> impl Iterator<Item = (&'static str, &str, &Step)> {
+        let filters = self.routes.iter().flat_map(|route| {
+            let steps = route.pipeline.iter();
+            steps.map(|step| ("route", route.name.as_str(), step))
+        });
+        let balancers = self.services.iter().filter_map(|service| {
+            Some(("service", service.name.as_str(), service.balancer.as_ref()?))
+        });
+        filters.chain(balancers)
+    }
 }
 
 /// A plugin's configuration with the positions of its parts.

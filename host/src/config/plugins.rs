@@ -1,22 +1,23 @@
 //! Reader of where plugins come from and what each may use.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::{
-    CompileLimits, PluginLimits, Plugins,
+    Allow, CompileLimits, NamedPlugin, PluginLimits, Plugins,
+    allow::allow,
     duration::duration_up_to,
+    name,
     node::Value,
+    plugin_limits,
     reader::Item,
-    scalar::{boolean, count, text},
+    route::Services,
+    scalar::{boolean, text},
     size::{GIB, KIB, MIB, size, size_in_memory},
 };
-
-/// A hook stalls its worker for as long as it runs.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
-const LONGEST_START: Duration = Duration::from_secs(300);
 
 /// A reload waits for it.
 const LONGEST_COMPILATION: Duration = Duration::from_secs(3600);
@@ -33,16 +34,14 @@ impl Default for CompileLimits {
     }
 }
 
-impl Default for PluginLimits {
-    fn default() -> Self {
-        Self {
-            memory: 64 << 20,
-            table: 10_000,
-            call_timeout: Duration::from_millis(50),
-            start_timeout: Duration::from_secs(2),
-        }
-    }
+/// What a plugin may use unless a step says otherwise.
+pub(super) struct OfPlugin<'a> {
+    pub(super) limits: &'a PluginLimits,
+    pub(super) allow: &'a Allow,
 }
+
+/// The largest plugin file that can be asked for, in bytes.
+const LARGEST_FILE: u64 = GIB;
 
 impl Plugins {
     /// What holds for a file in `base` without `plugins`.
@@ -53,30 +52,56 @@ impl Plugins {
             directory,
             cache_size: CACHE_SIZE,
             compile: CompileLimits::default(),
+            file_size: Usual::default().file_size,
             limits: PluginLimits::default(),
+            allow: Allow::default(),
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// What holds for the plugin of a name.
+    pub(super) fn of(&self, plugin: &str) -> OfPlugin<'_> {
+        match self.named.get(plugin) {
+            Some(NamedPlugin { limits, allow, .. }) => OfPlugin { limits, allow },
+            None => OfPlugin {
+                limits: &self.limits,
+                allow: &self.allow,
+            },
         }
     }
 }
 
-/// `{ directory, cache, cache_size, compile, limits }`; paths are relative to `base`. None if the
-/// directory is not known.
-pub(super) fn plugins(item: &Item<'_>, base: &Path) -> Option<Plugins> {
-    let fields = item.fields(&["directory", "cache", "cache_size", "compile", "limits"])?;
-    let usual = Plugins::beside(base);
+/// `{ directory, cache, cache_size, compile, limits, named }`; paths are relative
+/// to `base`. None if the directory is not known.
+pub(super) fn plugins(item: &Item<'_>, base: &Path, services: &Services<'_>) -> Option<Plugins> {
+    let fields = item.fields(&[
+        "directory",
+        "cache",
+        "cache_size",
+        "compile",
+        "limits",
+        "named",
+    ])?;
+    let Usual { file_size, limits } = fields.read("limits", usual).unwrap_or_default();
+    let named = fields.read("named", |item| named(item, &limits, services));
+    let beside = Plugins::beside(base);
     let directory = match fields.get("directory") {
         Some(item) => path(&item, base)?,
-        None => usual.directory,
+        None => beside.directory,
     };
     Some(Plugins {
         cache: fields.read_or("cache", Some(directory.join(".cache")), |item| {
             cache(item, &directory, base)
         }),
         directory,
-        cache_size: fields.read_or("cache_size", usual.cache_size, |item| {
+        cache_size: fields.read_or("cache_size", beside.cache_size, |item| {
             size(item, MIB..=1024 * GIB)
         }),
-        compile: fields.read_or("compile", usual.compile, compile),
-        limits: fields.read_or("limits", usual.limits, limits),
+        compile: fields.read_or("compile", beside.compile, compile),
+        file_size,
+        limits,
+        allow: beside.allow,
+        named: named.unwrap_or_default(),
     })
 }
 
@@ -112,19 +137,61 @@ fn path(item: &Item<'_>, base: &Path) -> Option<PathBuf> {
     Some(base.join(text))
 }
 
-fn limits(item: &Item<'_>) -> Option<PluginLimits> {
-    let fields = item.fields(&["memory", "table", "call_timeout", "start_timeout"])?;
-    let usual = PluginLimits::default();
-    Some(PluginLimits {
-        memory: fields.read_or("memory", usual.memory, |item| {
-            size_in_memory(item, 64 * KIB..=4 * GIB)
+/// `plugins.limits`: those of every plugin, and what its file may have.
+struct Usual {
+    file_size: usize,
+    limits: PluginLimits,
+}
+
+impl Default for Usual {
+    fn default() -> Self {
+        Self {
+            file_size: 64 << 20,
+            limits: PluginLimits::default(),
+        }
+    }
+}
+
+fn usual(item: &Item<'_>) -> Option<Usual> {
+    const KEYS: [&str; plugin_limits::KEYS.len() + 1] = {
+        let mut keys = ["file_size"; plugin_limits::KEYS.len() + 1];
+        let mut index = 0;
+        while index < plugin_limits::KEYS.len() {
+            keys[index] = plugin_limits::KEYS[index];
+            index += 1;
+        }
+        keys
+    };
+    let fields = item.fields(&KEYS)?;
+    let default = Usual::default();
+    Some(Usual {
+        file_size: fields.read_or("file_size", default.file_size, |item| {
+            size_in_memory(item, KIB..=LARGEST_FILE)
         }),
-        table: fields.read_or("table", usual.table, |item| count(item, 1..=10_000_000)),
-        call_timeout: fields.read_or("call_timeout", usual.call_timeout, |item| {
-            duration_up_to(item, LONGEST_CALL)
-        }),
-        start_timeout: fields.read_or("start_timeout", usual.start_timeout, |item| {
-            duration_up_to(item, LONGEST_START)
-        }),
+        limits: plugin_limits::read(&fields, &default.limits),
     })
+}
+
+/// `NAME: { limits, allow }` for single plugins.
+fn named(
+    item: &Item<'_>,
+    usual: &PluginLimits,
+    services: &Services<'_>,
+) -> Option<BTreeMap<String, NamedPlugin>> {
+    let entries = item.entries("`NAME: { limits: { memory: 16MiB } }`")?;
+    let named = entries.into_iter().filter_map(|(entry, item)| {
+        let name = name::checked(&item, entry.at, &entry.key)?;
+        let fields = item.fields(&["limits", "allow"])?;
+        let limits = fields.read("limits", |item| plugin_limits::limits(item, usual));
+        let default = Allow::default();
+        let plugin = NamedPlugin {
+            limits: limits.unwrap_or_else(|| usual.clone()),
+            allow: fields
+                .read("allow", |item| allow(item, &default, services))
+                .unwrap_or(default),
+            at: entry.at,
+        };
+        Some((name, plugin))
+    });
+    Some(named.collect())
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Config, HealthCheck, Instance, Isolation, Limits, Match, OnError, PluginConfig, PluginLimits,
-    Plugins, Retries, RetryOn, Route, Service, Step, node::pointer_token, size,
+    Allow, Capability, Config, HealthCheck, Instance, Isolation, Limits, Match, OnError,
+    PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
+    node::pointer_token, size,
 };
 
 const HIDDEN: &str = "[redacted]";
@@ -51,12 +52,12 @@ impl Config {
 }
 
 fn plugins(plugins: &Plugins) -> Value {
-    let PluginLimits {
-        memory,
-        table,
-        call_timeout,
-        start_timeout,
-    } = &plugins.limits;
+    let mut limits = plugins.limits.shown();
+    limits["file_size"] = bytes(plugins.file_size).into();
+    let named = (plugins.named.iter()).map(|(name, plugin)| {
+        let shown = json!({ "limits": plugin.limits.shown(), "allow": plugin.allow.shown() });
+        (name.clone(), shown)
+    });
     json!({
         "directory": plugins.directory.display().to_string(),
         "cache": match &plugins.cache {
@@ -68,13 +69,57 @@ fn plugins(plugins: &Plugins) -> Value {
             "timeout": time(plugins.compile.timeout),
             "memory": size::shown(plugins.compile.memory),
         },
-        "limits": {
+        "limits": limits,
+        "named": named.collect::<Map<_, _>>(),
+    })
+}
+
+impl PluginLimits {
+    /// In the shape of the file.
+    pub fn shown(&self) -> Value {
+        let Self {
+            memory,
+            table,
+            call_timeout,
+            start_timeout,
+            instances,
+            host_calls,
+            log_lines,
+            counters,
+            store_keys,
+            store_bytes,
+            metric_series,
+            response_size,
+        } = self;
+        json!({
             "memory": bytes(*memory),
             "table": table,
             "call_timeout": time(*call_timeout),
             "start_timeout": time(*start_timeout),
-        },
-    })
+            "instances": instances,
+            "host_calls": host_calls,
+            "log_lines": log_lines,
+            "counters": counters,
+            "store_keys": store_keys,
+            "store_bytes": bytes(*store_bytes),
+            "metric_series": metric_series,
+            "response_size": bytes(*response_size),
+        })
+    }
+}
+
+impl Allow {
+    /// In the shape of the file: every capability, granted or not.
+    pub fn shown(&self) -> Value {
+        let all = Capability::ALL.map(|capability| {
+            let shown = match (capability, self.services()) {
+                (Capability::Discovery, Some(services)) => json!(services),
+                _ => json!(self.has(capability)),
+            };
+            (capability.name().to_owned(), shown)
+        });
+        Value::Object(all.into_iter().collect())
+    }
 }
 
 fn limits(limits: &Limits) -> Value {
@@ -175,7 +220,9 @@ fn step(step: &Step) -> Value {
             Isolation::Reuse => "reuse",
             Isolation::PerRequest => "per_request",
         },
-        "grants": step.grants,
+        "allow": step.allow.shown(),
+        "limits": step.limits.shown(),
+        "namespace": step.namespace,
     })
 }
 

@@ -14,6 +14,7 @@ use super::{
     route::{Services, routes},
     scalar::count,
     service::services,
+    step::Steps,
 };
 
 /// More threads than any machine has use for.
@@ -45,14 +46,19 @@ pub(super) fn config(
     let listeners = fields.require("listeners", "[{ address: \"127.0.0.1:8080\" }]", |item| {
         listeners(item, fields.get("admin").as_ref(), admin.as_ref())
     });
-    let plugins = match fields.get("plugins") {
-        Some(item) => plugins(&item, base),
-        None => Some(Plugins::beside(base)),
-    };
     let names = service_names(&fields);
-    let services = fields.read("services", services).unwrap_or_default();
+    let beside = Plugins::beside(base);
+    let plugins = match fields.get("plugins") {
+        Some(item) => plugins(&item, base, &names),
+        None => Some(beside.clone()),
+    };
+    let steps = Steps {
+        plugins: plugins.as_ref().unwrap_or(&beside),
+        services: &names,
+    };
+    let services = fields.read("services", |item| services(item, &steps));
     let routes = fields
-        .read("routes", |item| routes(item, &names))
+        .read("routes", |item| routes(item, &steps))
         .unwrap_or_default();
     note_routes_alike(&routes, mistakes);
     let routes = routes.into_iter().map(|read| read.route).collect();
@@ -63,7 +69,7 @@ pub(super) fn config(
         listeners: listeners.unwrap_or_default(),
         admin,
         plugins: plugins?,
-        services,
+        services: services.unwrap_or_default(),
         routes,
     })
 }

@@ -13,7 +13,7 @@ use super::{
     reader::{Fields, Item},
     retries::retries,
     scalar,
-    step::step,
+    step::Steps,
     suggest,
 };
 
@@ -26,10 +26,10 @@ pub(super) struct ReadRoute {
     pub(super) match_known: bool,
 }
 
-/// A list of routes, no name twice, whose services are among `services`.
-pub(super) fn routes(item: &Item<'_>, services: &Services<'_>) -> Option<Vec<ReadRoute>> {
+/// A list of routes, no name twice, whose services are among those of `steps`.
+pub(super) fn routes(item: &Item<'_>, steps: &Steps<'_>) -> Option<Vec<ReadRoute>> {
     let mut names = HashMap::new();
-    item.list_of("`- name: …`", |item| route(item, services, &mut names))
+    item.list_of("`- name: …`", |item| route(item, steps, &mut names))
 }
 
 /// The names of all services in the file, also of those with mistakes in them:
@@ -44,11 +44,22 @@ impl<'a> Services<'a> {
         let known = in_order.iter().copied().collect();
         Self { in_order, known }
     }
+
+    /// A name that is among them; else notes the mistake in `item`.
+    pub(super) fn known(&self, item: &Item<'_>, name: &str) -> Option<String> {
+        if self.known.contains(name) {
+            return Some(name.to_owned());
+        }
+        item.mistake(
+            format!("there is no service {}", item.shown(name)),
+            suggest::hint(name, self.in_order.iter().copied()),
+        )
+    }
 }
 
 fn route(
     item: &Item<'_>,
-    services: &Services<'_>,
+    steps: &Steps<'_>,
     names: &mut HashMap<String, Position>,
 ) -> Option<ReadRoute> {
     let fields = item.fields(&["name", "match", "pipeline", "service", "timeout", "retries"])?;
@@ -57,10 +68,12 @@ fn route(
         Some(item) => matching(&item),
         None => Some(Match::default()),
     };
-    let pipeline = fields.read("pipeline", |item| item.list_of("`- plugin: NAME`", step));
+    let pipeline = fields.read("pipeline", |item| {
+        item.list_of("`- plugin: NAME`", |item| steps.step(item))
+    });
     let timeout = fields.read_or("timeout", TIMEOUT, duration);
     let retries = fields.read_or("retries", Retries::default(), |item| retries(item, timeout));
-    let service = service(item, &fields, services);
+    let service = service(item, &fields, steps.services);
     Some(ReadRoute {
         match_known: matches.is_some(),
         route: Route {
@@ -97,12 +110,5 @@ fn service(item: &Item<'_>, fields: &Fields<'_>, services: &Services<'_>) -> Opt
         }
         return None;
     };
-    let text = scalar::text(&service)?;
-    if services.known.contains(text) {
-        return Some(text.to_owned());
-    }
-    service.mistake(
-        format!("there is no service {}", service.shown(text)),
-        suggest::hint(text, services.in_order.iter().copied()),
-    )
+    services.known(&service, scalar::text(&service)?)
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    config::{self, Config, Diagnostics},
+    config::{self, Capability, Config, Diagnostics, Step},
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
     plugin::{Changes, Compiler, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
@@ -76,7 +76,8 @@ impl Reloader {
         let (config, mistakes) = read(&file, &environment).map_err(StartError::Config)?;
         let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
         let builder = builder(&config);
-        let library = library(&runtime, &config);
+        let plugins = &config.plugins;
+        let library = library(&runtime, &plugins.directory, plugins.file_size);
         let draft = builder
             .draft(Arc::clone(&config), &library, mistakes)
             .map_err(StartError::Config)?;
@@ -160,7 +161,8 @@ impl Reloader {
 
     fn build(&self) -> Result<Option<Snapshot>, Diagnostics> {
         let (config, mistakes) = read(&self.file, &self.environment)?;
-        let library = library(&self.runtime, &self.started);
+        let directory = &self.started.plugins.directory;
+        let library = library(&self.runtime, directory, config.plugins.file_size);
         self.status.library.store(Arc::new(library.clone()));
         let draft = self
             .builder
@@ -193,6 +195,8 @@ pub struct Checked {
     routes: usize,
     services: usize,
     plugins: usize,
+    /// What each use of a plugin makes use of, in words.
+    granted: Vec<String>,
 }
 
 impl fmt::Display for Checked {
@@ -201,12 +205,38 @@ impl fmt::Display for Checked {
             routes,
             services,
             plugins,
+            granted,
         } = self;
         write!(
             f,
             "good: {routes} routes, {services} services, {plugins} plugins"
-        )
+        )?;
+        granted.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
+}
+
+/// What the uses of plugins are granted of what they want.
+fn granted(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
+    let line = |(kind, name, step): (&str, &str, &Step)| {
+        let plugin = plugins.iter().find(|plugin| plugin.name() == step.plugin)?;
+        let wanted = plugin.capabilities();
+        let shown = wanted.iter().map(|wanted| match step.allow.services() {
+            Some(services) if *wanted == Capability::Discovery => {
+                let services: Vec<&str> = services.iter().map(String::as_str).collect();
+                format!("discovery of {}", services.join(" and "))
+            }
+            _ => wanted.name().to_owned(),
+        });
+        let shown: Vec<String> = shown.collect();
+        (!shown.is_empty()).then(|| {
+            format!(
+                "{kind} {name}: {} may use {}",
+                step.plugin,
+                shown.join(", ")
+            )
+        })
+    };
+    config.steps().filter_map(line).collect()
 }
 
 /// Does all that a start does, up to the sockets.
@@ -221,7 +251,8 @@ pub fn check(
 ) -> Result<Checked, StartError> {
     let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
     let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
-    let library = library(&runtime, &config);
+    let plugins = &config.plugins;
+    let library = library(&runtime, &plugins.directory, plugins.file_size);
     let builder = builder(&config);
     let draft = builder
         .draft(Arc::clone(&config), &library, mistakes)
@@ -231,6 +262,7 @@ pub fn check(
         routes: config.routes.len(),
         services: config.services.len(),
         plugins: draft.plugins().len(),
+        granted: granted(&config, draft.plugins()),
     })
 }
 
@@ -307,9 +339,9 @@ fn health(service: &Service) -> Vec<InstanceHealth> {
 
 /// Loads every plugin of the directory. A file that is none does not keep the
 /// others from loading: what it means is for whoever uses it to say.
-fn library(runtime: &Runtime, config: &Config) -> Library {
+fn library(runtime: &Runtime, directory: &Path, largest: usize) -> Library {
     let mut library = Library::default();
-    for (name, read) in Directory::new(&config.plugins.directory).scan() {
+    for (name, read) in Directory::new(directory, largest).scan() {
         let loaded = read
             .map_err(|error| error.to_string())
             .and_then(|bytes| load(runtime, &name, &bytes));

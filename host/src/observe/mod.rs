@@ -19,6 +19,7 @@
 mod exposition;
 mod filter;
 mod histogram;
+mod limited;
 pub mod log;
 mod metrics;
 mod plugin;
@@ -33,6 +34,7 @@ mod tests;
 mod text;
 
 pub use filter::{BalancerMetrics, FilterMetrics, Hook};
+pub use limited::{Limit, Limited};
 pub use metrics::{InstanceHealth, Metrics, OpenConnection, StateFigures};
-pub use plugin::PluginMetrics;
+pub use plugin::{Owner, PluginMetrics};
 pub use route::RouteMetrics;

@@ -10,14 +10,34 @@ use std::{
 
 use super::{
     exposition::{Exposition, Labels, Number, Type},
+    limited::Limited,
     series::{Kind, Series},
 };
+
+/// Whose series one is, and how many its owner may have when one is added. A
+/// bare name: 1,000.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The plugin's name.
+    pub plugin: &'a str,
+    /// Series that it may have.
+    pub series: usize,
+}
+
+impl<'a> From<&'a str> for Owner<'a> {
+    fn from(plugin: &'a str) -> Self {
+        Self {
+            plugin,
+            series: 1_000,
+        }
+    }
+}
 
 /// Series that plugins define, by plugin: shown as `portcullis_plugin_NAME`
 /// with a label `plugin` and their own.
 ///
-/// Per plugin at most 16 names, each a counter or a gauge for good, and 1,000
-/// series of at most 16 labels and 1 KiB; names match `[a-z_][a-z0-9_]*`, and
+/// Per plugin at most 16 names, each a counter or a gauge for good, and as many
+/// series as its [`Owner`] says of at most 16 labels and 1 KiB; names match `[a-z_][a-z0-9_]*`, and
 /// a label is none of `plugin` and `__…`. The rest is dropped and counted. The
 /// order of labels does not matter. No locks; a series that exists is found
 /// without an allocation: two look-ups and one atomic operation.
@@ -28,20 +48,34 @@ pub struct PluginMetrics {
 
 impl PluginMetrics {
     /// Adds to a counter.
-    pub fn add(&self, plugin: &str, name: &str, labels: &[(&str, &str)], delta: u64) {
+    pub fn add<'a>(
+        &self,
+        owner: impl Into<Owner<'a>>,
+        name: &str,
+        labels: &[(&str, &str)],
+        delta: u64,
+    ) {
+        let owner = owner.into();
         let change = |value: &AtomicU64| {
             value.fetch_add(delta, Ordering::Relaxed);
         };
-        self.of(plugin, |series| {
-            series.update(Kind::Counter, name, labels, change)
+        self.of(owner.plugin, |series| {
+            series.update(Kind::Counter, name, labels, owner.series, change)
         });
     }
 
     /// Sets a gauge.
-    pub fn set(&self, plugin: &str, name: &str, labels: &[(&str, &str)], to: f64) {
+    pub fn set<'a>(
+        &self,
+        owner: impl Into<Owner<'a>>,
+        name: &str,
+        labels: &[(&str, &str)],
+        to: f64,
+    ) {
+        let owner = owner.into();
         let change = |value: &AtomicU64| value.store(to.to_bits(), Ordering::Relaxed);
-        self.of(plugin, |series| {
-            series.update(Kind::Gauge, name, labels, change)
+        self.of(owner.plugin, |series| {
+            series.update(Kind::Gauge, name, labels, owner.series, change)
         });
     }
 
@@ -55,6 +89,13 @@ impl PluginMetrics {
     /// Forgets the series of plugins that are gone.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
         self.plugins.pin().retain(|plugin, _| stays(plugin));
+    }
+
+    /// Where it is counted how often a plugin met its limits.
+    pub fn limited(&self, plugin: &str) -> Arc<Limited> {
+        let mut limited = None;
+        self.of(plugin, |series| limited = Some(Arc::clone(&series.limited)));
+        limited.unwrap_or_default()
     }
 
     fn of(&self, plugin: &str, act: impl FnOnce(&Series)) {
@@ -86,6 +127,15 @@ impl PluginMetrics {
         for (plugin, series) in &plugins {
             let count = series.dropped.load(Ordering::Relaxed);
             out.sample(name, &[("plugin", plugin)], Number::Count(count));
+        }
+        let name = "portcullis_plugin_limited_total";
+        let help = "Times that a plugin wanted more than it may have, by limit.";
+        out.family(name, Type::Counter, help);
+        for (plugin, series) in &plugins {
+            for (limit, count) in series.limited.met() {
+                let labels = [("plugin", *plugin), ("limit", limit)];
+                out.sample(name, &labels, Number::Count(count));
+            }
         }
         for (name, family) in families(&plugins) {
             family.render(&format!("portcullis_plugin_{name}"), out);
@@ -147,7 +197,7 @@ mod tests {
     use std::thread;
 
     use super::super::{
-        Metrics,
+        Limit, Metrics, Owner,
         text::{read, value},
     };
 
@@ -234,6 +284,7 @@ mod tests {
             ("with\nnewline", &[]),
             ("ümlaut", &[]),
             ("traps_total", &[]),
+            ("limited_total", &[]),
             ("metrics_dropped_total", &[]),
             (&long, &[]),
             ("good", &[("", "")]),
@@ -249,11 +300,34 @@ mod tests {
         }
         let samples = read(&metrics.render());
         let dropped = "portcullis_plugin_metrics_dropped_total";
-        assert_eq!(value(&samples, dropped, &[("plugin", "p")]), Some(17.0));
+        assert_eq!(value(&samples, dropped, &[("plugin", "p")]), Some(18.0));
         let own = samples
             .keys()
             .filter(|(_, labels)| labels.contains(&("plugin".into(), "p".into())));
         assert_eq!(own.count(), 3, "its gauge, its traps, what it lost");
+    }
+
+    #[test]
+    fn a_plugin_has_the_series_that_its_limit_allows() {
+        let metrics = Metrics::new();
+        let few = Owner {
+            plugin: "p",
+            series: 2,
+        };
+        for index in 0..5 {
+            metrics
+                .plugins()
+                .add(few, "n", &[("l", &index.to_string())], 1);
+        }
+        metrics.plugins().limited("p").count(Limit::HostCalls);
+        let samples = read(&metrics.render());
+        let limited = |limit: &str| {
+            let labels = [("plugin", "p"), ("limit", limit)];
+            value(&samples, "portcullis_plugin_limited_total", &labels)
+        };
+        assert_eq!(limited("metric_series"), Some(3.0));
+        assert_eq!(limited("host_calls"), Some(1.0));
+        assert_eq!(limited("memory"), None);
     }
 
     #[test]
@@ -285,6 +359,10 @@ mod tests {
         // Threads that make the same series at once may each hold room for it.
         let kept = own("series", "n");
         assert!((996..=1000).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(
+            own("series", "limited_total"),
+            [4.0 * 1200.0 - kept.iter().sum::<f64>()]
+        );
         // What is not kept is counted, one by one.
         let dropped = own("series", "metrics_dropped_total");
         let all = kept.iter().chain(&dropped).sum::<f64>();

@@ -4,26 +4,27 @@ use std::{
     array,
     hash::{Hash, Hasher},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use papaya::Equivalent;
 
-use super::exposition::Labels;
+use super::{
+    exposition::Labels,
+    limited::{Limit, Limited},
+};
 
 /// Names a plugin may use.
 const NAMES: usize = 16;
-/// Series a plugin may have.
-const SERIES: usize = 1000;
 /// Labels a series may have.
 const LABELS: usize = 16;
 /// Bytes that a series' name and labels may have.
 const BYTES: usize = 1024;
 
 /// Names that would collide with the gateway's own families.
-const RESERVED: [&str; 2] = ["metrics_dropped_total", "traps_total"];
+const RESERVED: [&str; 3] = ["limited_total", "metrics_dropped_total", "traps_total"];
 
 /// What a name was first used as, which it stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(super) struct Series {
     reserved: AtomicUsize,
     pub(super) dropped: AtomicU64,
     pub(super) traps: AtomicU64,
+    pub(super) limited: Arc<Limited>,
 }
 
 impl Default for Series {
@@ -52,17 +54,20 @@ impl Default for Series {
             reserved: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             traps: AtomicU64::new(0),
+            limited: Arc::default(),
         }
     }
 }
 
 impl Series {
     /// Has `change` change the value of a series, or drops it and counts that.
+    /// A new series is made while there are fewer than `most`.
     pub(super) fn update(
         &self,
         kind: Kind,
         name: &str,
         labels: Labels<'_>,
+        most: usize,
         change: impl Fn(&AtomicU64),
     ) {
         let mut sorted = [("", ""); LABELS];
@@ -82,7 +87,7 @@ impl Series {
         let values = self.values.pin();
         match values.get(&query) {
             Some(value) => change(value),
-            None if self.may_insert(&query) => {
+            None if self.may_insert(&query, most) => {
                 let made = values.try_insert(query.to_identity(), AtomicU64::new(0));
                 if made.is_err() {
                     self.reserved.fetch_sub(1, Ordering::Relaxed);
@@ -129,7 +134,7 @@ impl Series {
     }
 
     /// Checks the labels and reserves room for one more series.
-    fn may_insert(&self, query: &Query<'_>) -> bool {
+    fn may_insert(&self, query: &Query<'_>, most: usize) -> bool {
         let bytes: usize = query
             .labels
             .iter()
@@ -137,14 +142,17 @@ impl Series {
             .sum();
         let good = |name: &str| is_word(name) && !name.starts_with("__") && name != "plugin";
         let unique = query.labels.windows(2).all(|pair| pair[0].0 != pair[1].0);
-        let more = |count| (count < SERIES).then_some(count + 1);
-        bytes <= BYTES
-            && unique
-            && query.labels.iter().all(|(name, _)| good(name))
-            && self
-                .reserved
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-                .is_ok()
+        let more = |count| (count < most).then_some(count + 1);
+        if bytes > BYTES || !unique || !query.labels.iter().all(|(name, _)| good(name)) {
+            return false;
+        }
+        let reserved = self
+            .reserved
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        if reserved.is_err() {
+            self.limited.count(Limit::MetricSeries);
+        }
+        reserved.is_ok()
     }
 }
 

@@ -44,7 +44,7 @@ impl Slot {
 
     /// A fresh instance that is the caller's alone.
     pub fn isolated(&self) -> Result<Instance, PluginError> {
-        self.configured.instantiate()
+        self.configured.isolated()
     }
 
     /// What the instance has done, where that is counted; none if there is no

@@ -1,62 +1,6 @@
 //! What plugins can be lent: interfaces by name, and what a step grants.
 
-use super::ConfigureError;
-
-/// Something that a step can grant or withhold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Capability {
-    /// Numbers shared by all workers.
-    Counters,
-    /// Bytes shared by all workers.
-    Store,
-    /// Services and their instances.
-    Discovery,
-    /// Signatures and digests.
-    Crypto,
-    /// The gateway's log.
-    Log,
-    /// Metrics of the plugin's own.
-    Metrics,
-    /// WASI clocks.
-    Clock,
-    /// WASI random numbers.
-    Random,
-}
-
-impl Capability {
-    /// All there are.
-    pub const ALL: [Self; 8] = [
-        Self::Counters,
-        Self::Store,
-        Self::Discovery,
-        Self::Crypto,
-        Self::Log,
-        Self::Metrics,
-        Self::Clock,
-        Self::Random,
-    ];
-
-    /// The name in a step's `grants`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Counters => "counters",
-            Self::Store => "store",
-            Self::Discovery => "discovery",
-            Self::Crypto => "crypto",
-            Self::Log => "log",
-            Self::Metrics => "metrics",
-            Self::Clock => "clock",
-            Self::Random => "random",
-        }
-    }
-
-    /// The capability of a name in `grants`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|capability| capability.name() == name)
-    }
-}
+use crate::config::{Allow, Capability};
 
 /// What the gateway makes of one import of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,27 +68,18 @@ impl Import {
     }
 }
 
-/// A set of capabilities.
+/// A set of capabilities: what a component is linked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Grants(u16);
 
 impl Grants {
-    /// All of them: none reaches outside the gateway.
+    /// All of them: what a plugin that only describes itself is linked to.
     pub(super) const ALL: Self = Self((1 << Capability::ALL.len()) - 1);
 
-    /// The capabilities of a step's `grants`; all if it has none.
-    pub(super) fn new(names: Option<&[String]>) -> Result<Self, ConfigureError> {
-        let Some(names) = names else {
-            return Ok(Self::ALL);
-        };
-        names.iter().try_fold(Self(0), |set, name| {
-            let capability =
-                Capability::from_name(name).ok_or_else(|| ConfigureError::UnknownGrant {
-                    name: name.clone(),
-                    known: Capability::ALL.map(Capability::name).to_vec(),
-                })?;
-            Ok(Self(set.0 | 1 << capability as u16))
-        })
+    /// What a step grants.
+    pub(super) fn of(allow: &Allow) -> Self {
+        let granted = Capability::ALL.into_iter().filter(|of| allow.has(*of));
+        granted.fold(Self(0), |set, of| Self(set.0 | 1 << of as u16))
     }
 
     pub(super) fn has(self, capability: Capability) -> bool {
@@ -181,18 +116,18 @@ mod tests {
     }
 
     #[test]
-    fn without_grants_all_is_granted_and_an_unknown_one_is_named() {
-        let all = Grants::new(None).unwrap();
-        assert!(Capability::ALL.into_iter().all(|c| all.has(c)));
-        let some = Grants::new(Some(&["store".into(), "log".into()])).unwrap();
-        assert!(some.has(Capability::Store) && some.has(Capability::Log));
-        assert!(!some.has(Capability::Counters));
-        let error = Grants::new(Some(&["stores".into()]))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("`stores`") && error.contains("counters, store"),
-            "{error}"
-        );
+    fn what_a_step_allows_is_what_is_granted() {
+        let usual = Grants::of(&Allow::default());
+        for capability in Capability::ALL {
+            let denied = matches!(capability, Capability::Store | Capability::Discovery);
+            assert_eq!(usual.has(capability), !denied, "{capability:?}");
+            let mut allow = Allow::all();
+            allow.set(capability, false);
+            let all_but_one = Grants::of(&allow);
+            let has = |of: &Capability| all_but_one.has(*of);
+            assert_eq!(Capability::ALL.iter().filter(|of| has(of)).count(), 7);
+            assert!(!has(&capability));
+        }
+        assert_eq!(Grants::of(&Allow::all()), Grants::ALL);
     }
 }

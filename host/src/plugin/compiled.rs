@@ -21,6 +21,8 @@ use super::{
 pub(super) struct Compiled {
     pub(super) component: Component,
     pub(super) imports: Vec<String>,
+    /// Those of the imports of which it calls something.
+    pub(super) called: Vec<String>,
     pub(super) exports: Exports,
     pub(super) reads: Reads,
     /// Whether the runtime counts.
@@ -40,6 +42,7 @@ impl Compiled {
         }
         Ok(Self {
             exports: Exports::of(&component)?,
+            called: link::called(component.engine(), &component),
             reads: link::reads(component.engine(), &component),
             counting,
             component,

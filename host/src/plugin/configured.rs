@@ -5,21 +5,24 @@ use std::sync::Arc;
 use crossbeam_queue::ArrayQueue;
 use wasmtime::component::InstancePre;
 
-use crate::config::PluginLimits;
+use crate::config::{Allow, PluginLimits};
 
 use super::{
     ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
-    capability::Grants, data::Data, instance::Host, link,
+    allowance::Allowance, capability::Grants, data::Data, instance::Host, link,
 };
 
 /// What a step says of its plugin, and what a snapshot adds.
 pub struct ConfiguredOptions {
     /// The configuration as JSON text; `{}` if the step has none.
     pub config: String,
-    /// What one instance may use.
+    /// What it may use.
     pub limits: PluginLimits,
-    /// The capabilities lent, by name. None: all.
-    pub grants: Option<Vec<String>>,
+    /// The capabilities lent.
+    pub allow: Allow,
+    /// Whose counters and stored values it sees; the plugin's name, unless it
+    /// shares those of others or has some of its own.
+    pub namespace: String,
     /// The names of the snapshot's routes and services.
     pub names: Arc<Names>,
     /// What the gateway lends.
@@ -31,7 +34,6 @@ pub struct Configured {
     plugin: Arc<Plugin>,
     pre: InstancePre<Data>,
     config: String,
-    limits: PluginLimits,
     host: Host,
     /// An instance that waits for one to fail.
     spare: ArrayQueue<Instance>,
@@ -46,10 +48,10 @@ impl Configured {
     /// What the plugin needs and is not granted; a configuration for a plugin
     /// that takes none.
     pub fn new(plugin: Arc<Plugin>, options: ConfiguredOptions) -> Result<Self, ConfigureError> {
-        let grants = Grants::new(options.grants.as_deref())?;
-        let ungranted = link::ungranted(plugin.imports(), grants);
+        let grants = Grants::of(&options.allow);
+        let ungranted = link::ungranted(&plugin.compiled().called, grants);
         if !ungranted.is_empty() {
-            return Err(ConfigureError::Ungranted(ungranted));
+            return Err(ConfigureError::ungranted(ungranted));
         }
         if !plugin.hooks().configuration && !is_empty(&options.config) {
             return Err(ConfigureError::TakesNone);
@@ -58,14 +60,21 @@ impl Configured {
             .compiled()
             .linked(grants)
             .map_err(|error| ConfigureError::Link(format!("{error:#}")))?;
+        let allowance = Allowance::new(
+            plugin.name(),
+            &options.namespace,
+            options.limits,
+            &options.allow,
+            &options.services.metrics,
+        );
         Ok(Self {
             plugin,
             pre,
             config: options.config,
-            limits: options.limits,
             host: Host {
                 names: options.names,
                 services: options.services,
+                allowance,
             },
             spare: ArrayQueue::new(1),
         })
@@ -83,7 +92,7 @@ impl Configured {
     ///
     /// `Fail` with the plugin's own words if it refuses the configuration.
     pub fn instantiate(&self) -> Result<Instance, PluginError> {
-        let made = Instance::new(&self.plugin, &self.pre, &self.host, &self.limits);
+        let made = Instance::new(&self.plugin, &self.pre, &self.host);
         let mut instance = made.map_err(|error| match error {
             LoadError::Describe(error) => error,
             other => self
@@ -92,6 +101,26 @@ impl Configured {
                 .error(PluginErrorKind::Trap, other.to_string()),
         })?;
         instance.configure(&self.config)?;
+        Ok(instance)
+    }
+
+    /// An instance that one request has to itself, as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if there are as many as there may be; else as
+    /// `instantiate`.
+    pub fn isolated(&self) -> Result<Instance, PluginError> {
+        let Some(admission) = self.host.allowance.admit() else {
+            let most = self.host.allowance.limits.instances;
+            let message = format!("has its {most} instances at once already");
+            return Err(self
+                .plugin
+                .identity()
+                .error(PluginErrorKind::Unavailable, message));
+        };
+        let mut instance = self.instantiate()?;
+        instance.admission = Some(admission);
         Ok(instance)
     }
 

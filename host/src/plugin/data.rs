@@ -8,11 +8,12 @@ use wasmtime::{Result, bail, component::ResourceTable};
 use crate::{
     discovery::InstanceList,
     exchange::{Exchange, Phase, ResponseHead},
+    observe::Limit,
 };
 
 use super::{
-    Hooks, HostServices, Names, PluginError, PluginErrorKind, crossing::Work, host::Output,
-    limiter::Limiter, log_budget::LogBudget, wit::Refusal,
+    Hooks, HostServices, Names, PluginError, PluginErrorKind, allowance::Allowance, crossing::Work,
+    host::Output, limiter::Limiter, wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
@@ -21,15 +22,11 @@ const HANDLES: usize = 1_024;
 /// Who a plugin is, for its own lines and errors.
 pub(super) struct Identity {
     pub(super) name: Arc<str>,
-    pub(super) log: LogBudget,
 }
 
 impl Identity {
     pub(super) fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            log: LogBudget::default(),
-        }
+        Self { name: name.into() }
     }
 
     pub(super) fn error(&self, kind: PluginErrorKind, message: impl Into<String>) -> PluginError {
@@ -64,6 +61,7 @@ pub(super) struct Data {
     pub(super) identity: Arc<Identity>,
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
+    pub(super) allowance: Arc<Allowance>,
     /// What `balancer.instances-changed` was given last.
     pub(super) instances: Option<Arc<InstanceList>>,
     pub(super) table: ResourceTable,
@@ -76,6 +74,12 @@ pub(super) struct Data {
     pub(super) started: Instant,
     /// What the call that runs has left when its first deadline is reached.
     pub(super) ticks_left: u64,
+    /// Calls of the gateway that the hook that runs has left.
+    calls_left: u32,
+    /// Those that every hook has. Without a bound until the plugin is
+    /// configured: that happens off the workers, and a long configuration may
+    /// take many.
+    calls: u32,
     /// What was counted of its calls of the gateway; nothing in a runtime that
     /// does not count.
     pub(super) work: Work,
@@ -86,7 +90,7 @@ impl Data {
         identity: Arc<Identity>,
         names: Arc<Names>,
         services: Arc<HostServices>,
-        limiter: Limiter,
+        allowance: Arc<Allowance>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
@@ -99,13 +103,53 @@ impl Data {
             services,
             instances: None,
             table,
-            limiter,
+            limiter: Limiter::new(Arc::clone(&allowance)),
+            allowance,
             output: Output::default(),
             random: None,
             started: Instant::now(),
             ticks_left: 0,
+            calls_left: u32::MAX,
+            calls: u32::MAX,
             work: Work::default(),
         }
+    }
+
+    /// A call of the plugin begins.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.output.begin();
+        self.limiter.begin();
+        self.calls_left = self.calls;
+    }
+
+    /// The plugin is configured: from now on it is called by requests.
+    pub(super) fn start_serving(&mut self) {
+        self.calls = self.allowance.limits.host_calls;
+    }
+
+    /// True if it is configured.
+    pub(super) fn serves(&self) -> bool {
+        self.calls != u32::MAX
+    }
+
+    /// The plugin calls the gateway.
+    #[inline]
+    pub(super) fn called(&mut self) -> Result<()> {
+        match self.calls_left.checked_sub(1) {
+            Some(left) => {
+                self.calls_left = left;
+                Ok(())
+            }
+            None => self.too_many_calls(),
+        }
+    }
+
+    #[cold]
+    fn too_many_calls(&self) -> Result<()> {
+        self.allowance.limited(Limit::HostCalls);
+        let most = self.allowance.limits.host_calls;
+        bail!("called the gateway more than {most} times in one hook")
     }
 
     /// The exchange in flight. Outside the hooks there is none, and asking

@@ -1,7 +1,9 @@
 //! What can be wrong with a plugin: when it is loaded, when it is configured,
 //! and when it is called.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use crate::config::Capability;
 
 use super::CompileError;
 
@@ -76,16 +78,13 @@ pub enum LoadError {
 /// Why a plugin cannot be used with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
-    /// The step's `grants` lack what the plugin imports.
-    #[error("needs what is not granted: {}", .0.join(", "))]
-    Ungranted(Vec<String>),
-    /// A grant that does not exist.
-    #[error("`{name}` cannot be granted; there are {}", .known.join(", "))]
-    UnknownGrant {
-        /// The grant.
-        name: String,
-        /// Those that exist.
-        known: Vec<&'static str>,
+    /// The step's `allow` lacks what the plugin imports.
+    #[error("needs what is not granted: {}", .imports.join(", "))]
+    Ungranted {
+        /// The imports.
+        imports: Vec<String>,
+        /// What has to be granted for them, by their keys in `allow`.
+        capabilities: Vec<&'static str>,
     },
     /// There is a configuration, and nobody to take it.
     #[error("takes no configuration")]
@@ -93,6 +92,17 @@ pub enum ConfigureError {
     /// Linking failed although the imports looked right.
     #[error("cannot be linked: {0}")]
     Link(String),
+}
+
+impl ConfigureError {
+    /// Of imports, and what each of them needs.
+    pub(super) fn ungranted(missing: Vec<(String, Capability)>) -> Self {
+        let (imports, needed): (Vec<_>, BTreeSet<_>) = missing.into_iter().unzip();
+        Self::Ungranted {
+            imports,
+            capabilities: needed.into_iter().map(Capability::name).collect(),
+        }
+    }
 }
 
 /// How a plugin failed.

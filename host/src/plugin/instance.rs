@@ -14,17 +14,17 @@ use wasmtime::{
 };
 
 use crate::{
-    config::PluginLimits,
     discovery::InstanceList,
     exchange::{Exchange, Outcome},
+    observe::Limit,
 };
 
 use super::{
     Hooks, HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
+    allowance::{Admission, Allowance},
     data::{Data, Hook},
     deadline,
     exports::Functions,
-    limiter::Limiter,
     ticker::{Activity, ticks},
     wit,
 };
@@ -42,6 +42,7 @@ pub enum Verdict {
 pub(super) struct Host {
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// One instance. Belongs to one worker at a time.
@@ -51,8 +52,10 @@ pub struct Instance {
     /// What the plugin exports.
     hooks: Hooks,
     activity: Arc<Activity>,
-    limits: PluginLimits,
-    /// `limits.call_timeout` in ticks.
+    /// Its share of what its filter may have, if a request has it to itself.
+    pub(super) admission: Option<Admission>,
+    /// `limits.start_timeout` and `call_timeout` in ticks.
+    start_ticks: u64,
     call_ticks: u64,
     poisoned: bool,
 }
@@ -68,13 +71,13 @@ impl Instance {
         plugin: &Plugin,
         pre: &InstancePre<Data>,
         host: &Host,
-        limits: &PluginLimits,
     ) -> Result<Self, LoadError> {
+        let limits = &host.allowance.limits;
         let data = Data::new(
             Arc::clone(plugin.identity()),
             Arc::clone(&host.names),
             Arc::clone(&host.services),
-            Limiter::new(limits.memory, limits.table),
+            Arc::clone(&host.allowance),
         );
         let mut store = Store::new(pre.engine(), data);
         store.limiter(|data| &mut data.limiter);
@@ -89,15 +92,16 @@ impl Instance {
             plugin.compiled().counting.begin(&mut store)?;
             pre.instantiate(&mut store)
         }));
-        let instance = flatten(made)
-            .map_err(|failure| LoadError::Describe(failure.explain(&mut store, limits)))?;
+        let instance =
+            flatten(made).map_err(|failure| LoadError::Describe(failure.explain(&mut store)))?;
         let functions = plugin.compiled().exports.functions(&mut store, &instance)?;
         Ok(Self {
             store,
             functions,
             hooks: plugin.hooks(),
             activity,
-            limits: limits.clone(),
+            admission: None,
+            start_ticks,
             call_ticks,
             poisoned: false,
         })
@@ -108,22 +112,22 @@ impl Instance {
         let Some(describe) = self.functions.describe else {
             return Ok(None);
         };
-        let ticks = ticks(self.limits.start_timeout);
-        self.guarded(ticks, |store| describe.call(store, ()))
+        self.guarded(self.start_ticks, |store| describe.call(store, ()))
             .map(|(description,)| Some(description))
     }
 
     /// Hands over the configuration, if the plugin takes one.
     pub(super) fn configure(&mut self, config: &str) -> Result<(), PluginError> {
         let Some(configure) = self.functions.configure else {
+            self.store.data_mut().start_serving();
             return Ok(());
         };
         let configure: TypedFunc<(&str,), (Result<(), String>,)> = configure;
-        let ticks = ticks(self.limits.start_timeout);
         self.store.data_mut().hook = Hook::Configuration;
-        let accepted = self.guarded(ticks, |store| configure.call(store, (config,)));
+        let accepted = self.guarded(self.start_ticks, |store| configure.call(store, (config,)));
         self.store.data_mut().hook = Hook::None;
         let (accepted,) = accepted?;
+        self.store.data_mut().start_serving();
         accepted.map_err(|reason| {
             self.poisoned = true;
             self.error(Kind::Fail, format!("refuses its configuration: {reason}"))
@@ -281,14 +285,13 @@ impl Instance {
         self.activity.begin();
         deadline::set(&mut self.store, ticks);
         let data = self.store.data_mut();
-        data.output.begin();
-        data.limiter.begin();
+        data.begin();
         let store = &mut self.store;
         match flatten(catch_unwind(AssertUnwindSafe(|| call(store)))) {
             Ok(value) => Ok(value),
             Err(failure) => {
                 self.poisoned = true;
-                Err(failure.explain(&mut self.store, &self.limits))
+                Err(failure.explain(&mut self.store))
             }
         }
     }
@@ -315,7 +318,7 @@ fn flatten<T>(result: Result<wasmtime::Result<T>, Box<dyn Any + Send>>) -> Resul
 
 impl Failure {
     #[cold]
-    fn explain(self, store: &mut Store<Data>, limits: &PluginLimits) -> PluginError {
+    fn explain(self, store: &mut Store<Data>) -> PluginError {
         let data = store.data_mut();
         let said = data.finish_output();
         let (kind, mut message) = match &self {
@@ -323,7 +326,7 @@ impl Failure {
                 Kind::Trap,
                 format!("a host function panicked: {}", text(panic)),
             ),
-            Self::Error(error) => explain(error, data, limits),
+            Self::Error(error) => explain(error, data),
         };
         if let (Kind::Trap | Kind::Memory, Some(said)) = (kind, said) {
             message = format!("{message}; it said last: {said}");
@@ -335,7 +338,7 @@ impl Failure {
     }
 }
 
-fn explain(error: &wasmtime::Error, data: &mut Data, limits: &PluginLimits) -> (Kind, String) {
+fn explain(error: &wasmtime::Error, data: &mut Data) -> (Kind, String) {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return (
             Kind::Unavailable,
@@ -343,6 +346,11 @@ fn explain(error: &wasmtime::Error, data: &mut Data, limits: &PluginLimits) -> (
         );
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        let limits = &data.allowance.limits;
+        data.allowance.limited(match data.serves() {
+            true => Limit::CallTimeout,
+            false => Limit::StartTimeout,
+        });
         let message = format!(
             "took longer than it may ({:?} a call, {:?} to start)",
             limits.call_timeout, limits.start_timeout

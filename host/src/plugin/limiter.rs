@@ -1,6 +1,12 @@
 //! Bounds on what one instance may allocate.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
+
+use crate::observe::Limit;
+
+use super::allowance::Allowance;
 
 /// Memories that one component may have, tables, and core instances. Enough
 /// for what today's tools compose into one file.
@@ -11,21 +17,19 @@ const INSTANCES: usize = 64;
 /// Bounds on what one instance may allocate. Growing beyond them fails inside
 /// the plugin, which may cope or trap.
 pub(super) struct Limiter {
-    memory: usize,
+    allowance: Arc<Allowance>,
     /// Bytes of all linear memories so far.
     used: usize,
-    table: usize,
     refused: bool,
 }
 
 impl Limiter {
     /// At most `memory` bytes of linear memory in all, and `table` elements
     /// in each table.
-    pub(super) fn new(memory: usize, table: usize) -> Self {
+    pub(super) fn new(allowance: Arc<Allowance>) -> Self {
         Self {
-            memory,
+            allowance,
             used: 0,
-            table,
             refused: false,
         }
     }
@@ -43,7 +47,7 @@ impl Limiter {
 
     /// The bound on memory, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.memory
+        self.allowance.limits.memory
     }
 }
 
@@ -55,11 +59,12 @@ impl ResourceLimiter for Limiter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let used = self.used.saturating_add(desired.saturating_sub(current));
-        let granted = used <= self.memory;
+        let granted = used <= self.memory();
         if granted {
             self.used = used;
         } else {
             self.refused = true;
+            self.allowance.limited(Limit::Memory);
         }
         Ok(granted)
     }
@@ -70,7 +75,11 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= self.table)
+        let granted = desired <= self.allowance.limits.table;
+        if !granted {
+            self.allowance.limited(Limit::Table);
+        }
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {

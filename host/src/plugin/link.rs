@@ -8,14 +8,32 @@ use wasmtime::{
     },
 };
 
+use crate::config::Capability;
+
 use super::{
-    capability::{Capability, Grants, Import},
+    capability::{Grants, Import},
     crossing::Counting,
     data::Data,
     exports::Reads,
     host,
     linker::Linker,
 };
+
+/// The imports of which a component calls something: one that it has for the
+/// sake of a type gives it nothing.
+pub(super) fn called(engine: &Engine, component: &Component) -> Vec<String> {
+    let calls = |item: &ComponentItem| match item {
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .any(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_))),
+        _ => true,
+    };
+    let ty = component.component_type();
+    ty.imports(engine)
+        .filter(|(_, import)| calls(&import.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
 
 /// The names of a component's imports, in its own order.
 pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
@@ -55,13 +73,21 @@ pub(super) fn reads(engine: &Engine, component: &Component) -> Reads {
     }
 }
 
-/// Imports that are not in a set of grants.
-pub(super) fn ungranted(imports: &[String], grants: Grants) -> Vec<String> {
-    let missing = |name: &&String| match Import::of(name) {
-        Import::Needs(capability) => !grants.has(capability),
-        Import::Always | Import::Absent | Import::Unknown => false,
+/// The capability that an import needs.
+pub(super) fn needed(import: &str) -> Option<Capability> {
+    match Import::of(import) {
+        Import::Needs(capability) => Some(capability),
+        Import::Always | Import::Absent | Import::Unknown => None,
+    }
+}
+
+/// Imports that are not in a set of grants, and what they need.
+pub(super) fn ungranted(called: &[String], grants: Grants) -> Vec<(String, Capability)> {
+    let missing = |name: &String| {
+        let capability = needed(name).filter(|capability| !grants.has(*capability))?;
+        Some((name.clone(), capability))
     };
-    imports.iter().filter(missing).cloned().collect()
+    called.iter().filter_map(missing).collect()
 }
 
 /// Links a component to what is granted.

@@ -2,7 +2,8 @@
 //! counts puts the counting around each function.
 //!
 //! The choice is made once, when a plugin is linked. A runtime that serves
-//! gets the bare functions, and pays nothing for those that count.
+//! gets functions that only take the call from those that a hook has, and pays
+//! nothing for those that count.
 
 use wasmtime::{
     AsContextMut, Result,
@@ -53,6 +54,7 @@ impl Functions<'_> {
         P: ComponentNamedList + Lift + Crossing + 'static,
         R: ComponentNamedList + Lower + Crossing + 'static,
     {
+        let function = bounded(function);
         match self.counting {
             Counting::Off => self.inner.func_wrap(name, function),
             Counting::On => self.inner.func_wrap(name, counted(function)),
@@ -67,6 +69,16 @@ impl Functions<'_> {
         drop: impl Fn(Caller<'_>, u32) -> Result<()> + Send + Sync + 'static,
     ) -> Result<()> {
         self.inner.resource(name, ty, drop)
+    }
+}
+
+/// The same function, which also takes one of the calls that a hook has.
+fn bounded<P, R>(
+    function: impl Fn(Caller<'_>, P) -> Result<R> + Send + Sync + 'static,
+) -> impl Fn(Caller<'_>, P) -> Result<R> + Send + Sync + 'static {
+    move |mut caller: Caller<'_>, parameters: P| {
+        caller.data_mut().called()?;
+        function(caller, parameters)
     }
 }
 

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use wasmtime::component::InstancePre;
 
-use crate::config::PluginLimits;
+use crate::config::{Allow, PluginLimits};
 
 use super::{
     Capability, DescribedBy, Description, Hooks, HostServices, LoadError, Names, PluginErrorKind,
     Reads,
-    capability::{Grants, Import},
+    allowance::Allowance,
+    capability::Grants,
     compiled::Compiled,
     data::{Data, Identity},
     instance::{Host, Instance},
+    link,
     ticker::Activity,
 };
 
@@ -57,11 +59,14 @@ impl Plugin {
             plugin.described_by = DescribedBy::Section;
             return Ok(plugin);
         }
+        let services = Arc::new(HostServices::detached());
+        let metrics = &services.metrics;
         let host = Host {
             names: Arc::new(Names::default()),
-            services: Arc::new(HostServices::detached()),
+            allowance: Allowance::new(name, name, limits.clone(), &Allow::all(), metrics),
+            services,
         };
-        if let Some(described) = plugin.describe(&pre, &host, limits)? {
+        if let Some(described) = plugin.describe(&pre, &host)? {
             plugin.description = described;
             plugin.described_by = DescribedBy::Export;
         }
@@ -72,9 +77,8 @@ impl Plugin {
         &self,
         pre: &InstancePre<Data>,
         host: &Host,
-        limits: &PluginLimits,
     ) -> Result<Option<Description>, LoadError> {
-        let mut instance = Instance::new(self, pre, host, limits)?;
+        let mut instance = Instance::new(self, pre, host)?;
         let Some(said) = instance.describe().map_err(LoadError::Describe)? else {
             return Ok(None);
         };
@@ -129,8 +133,8 @@ impl Plugin {
     /// What it has to be granted.
     pub fn capabilities(&self) -> Vec<Capability> {
         let needs = |capability: &Capability| {
-            let import = Import::Needs(*capability);
-            self.imports().iter().any(|name| Import::of(name) == import)
+            let mut called = self.compiled.called.iter();
+            called.any(|name| link::needed(name) == Some(*capability))
         };
         Capability::ALL.into_iter().filter(needs).collect()
     }

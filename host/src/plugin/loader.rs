@@ -9,8 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The largest plugin file, in bytes. Compiled code is larger.
-pub(super) const LARGEST_FILE: usize = 64 << 20;
+/// The largest file that is a plugin whatever the configuration says, in bytes.
+/// Compiled code is larger.
+pub const LARGEST_FILE: usize = 1 << 30;
 
 /// Why a file of the plugin directory was not read.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +23,13 @@ pub enum ReadError {
     #[error("is not a file")]
     NotAFile,
     /// More bytes than a plugin may have.
-    #[error("has {0} bytes, the limit is {LARGEST_FILE}")]
-    TooLarge(u64),
+    #[error("has {size} bytes, the limit is {limit} (`plugins.limits.file_size`)")]
+    TooLarge {
+        /// What it has.
+        size: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// It changed while it was read.
     #[error("is being written")]
     Changing,
@@ -36,13 +42,16 @@ pub enum ReadError {
 #[derive(Debug, Clone)]
 pub struct Directory {
     path: PathBuf,
+    largest: u64,
 }
 
 impl Directory {
-    /// The directory at a path, which need not exist yet.
-    pub fn new(path: &Path) -> Self {
+    /// The directory at a path, which need not exist yet. Files of more than
+    /// `largest` bytes are not read.
+    pub fn new(path: &Path, largest: usize) -> Self {
         Self {
             path: path.to_owned(),
+            largest: largest as u64,
         }
     }
 
@@ -62,7 +71,7 @@ impl Directory {
         names.sort();
         let read = |name: String| {
             let bytes = match valid(&name) {
-                true => read(&self.path.join(format!("{name}.wasm"))),
+                true => read(&self.path.join(format!("{name}.wasm")), self.largest),
                 false => Err(ReadError::Name),
             };
             (name, bytes)
@@ -100,18 +109,21 @@ fn valid(name: &str) -> bool {
 /// # Errors
 ///
 /// It is no file, is too large, changes, or cannot be read.
-pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+pub fn read(path: &Path, largest: u64) -> Result<Vec<u8>, ReadError> {
     // Asked before opening, since opening a pipe would wait for a writer.
     if !fs::metadata(path)?.is_file() {
         return Err(ReadError::NotAFile);
     }
     let mut file = File::open(path)?;
     let before = file.metadata()?;
-    if before.len() > LARGEST_FILE as u64 {
-        return Err(ReadError::TooLarge(before.len()));
+    if before.len() > largest {
+        return Err(ReadError::TooLarge {
+            size: before.len(),
+            limit: largest,
+        });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0));
-    Read::take(&mut file, LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?;
+    Read::take(&mut file, largest + 1).read_to_end(&mut bytes)?;
     let after = file.metadata()?;
     let same = after.len() == before.len() && after.modified()? == before.modified()?;
     match same && bytes.len() as u64 == before.len() {
@@ -144,7 +156,7 @@ mod tests {
         std::os::unix::fs::symlink(path.join("b.wasm"), path.join("link.wasm")).unwrap();
         std::os::unix::fs::symlink(path.join("nothing"), path.join("dangling.wasm")).unwrap();
 
-        let found: Vec<(String, Result<String, String>)> = Directory::new(path)
+        let found: Vec<(String, Result<String, String>)> = Directory::new(path, 1_000)
             .scan()
             .into_iter()
             .map(|(name, read)| {
@@ -168,17 +180,17 @@ mod tests {
     fn a_file_beyond_the_limit_is_not_read() {
         let root = tempfile::tempdir().unwrap();
         let file = File::create(root.path().join("large.wasm")).unwrap();
-        file.set_len(LARGEST_FILE as u64 + 1).unwrap();
-        let [(_, read)] = &Directory::new(root.path()).scan()[..] else {
+        file.set_len(1_001).unwrap();
+        let [(_, read)] = &Directory::new(root.path(), 1_000).scan()[..] else {
             panic!("one file");
         };
-        assert!(matches!(read, Err(ReadError::TooLarge(_))));
+        assert!(matches!(read, Err(ReadError::TooLarge { .. })));
     }
 
     #[test]
     fn a_directory_that_is_not_there_has_no_plugins() {
         assert!(
-            Directory::new(Path::new("/nonexistent/plugins"))
+            Directory::new(Path::new("/nonexistent/plugins"), 1_000)
                 .scan()
                 .is_empty()
         );

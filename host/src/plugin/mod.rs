@@ -8,16 +8,16 @@
 //! - [`Plugin`], once per content of a `NAME.wasm`: compiled, its exports and
 //!   imports checked, its own description read.
 //! - [`Configured`], once per use in a configuration: plugin, configuration
-//!   text, limits, grants. A template that makes instances.
+//!   text, limits, grants, namespace. A template that makes instances.
 //! - [`Instance`], once per worker (or per request): one store with its own
 //!   memory. Called by `pipeline`, synchronously, on its worker.
 //!
 //! Reading order: `runtime`, `compiled` (what a component is accepted as),
 //! `loaded`, `configured`, `instance` (the hot path), `data` (what a store
 //! holds), then `host`, one file per interface that plugins import. `ticker`
-//! keeps deadlines, `limiter` memory, `cache` compiled code; `compiler` has it
-//! made in a process of its own (`confined`); `description` is what a file says of
-//! itself. `schema`, `loader`
+//! keeps deadlines, `limiter` memory, `allowance` every other limit, `cache`
+//! compiled code; `compiler` has it made in a process of its own (`confined`);
+//! `description` is what a file says of itself. `schema`, `loader`
 //! and `watcher` stand beside: configuration against a plugin's schema, the
 //! plugin directory, and changes of it.
 //!
@@ -25,6 +25,7 @@
 //! a client could not ask either. Whatever a plugin does ends as a
 //! [`PluginError`] of that one call; it cannot stop or stall the caller.
 
+mod allowance;
 mod cache;
 mod capability;
 mod compiled;
@@ -56,7 +57,7 @@ mod ticker;
 mod watcher;
 mod wit;
 
-pub use capability::Capability;
+pub use crate::config::Capability;
 pub use compiler::{CompileError, Compiler};
 pub use configured::{Configured, ConfiguredOptions};
 pub use confined::Confined;
@@ -67,7 +68,7 @@ pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, Runtime
 pub use exports::{Hooks, Reads};
 pub use instance::{Instance, Verdict};
 pub use loaded::Plugin;
-pub use loader::{Directory, ReadError, read};
+pub use loader::{Directory, LARGEST_FILE, ReadError, read};
 pub use names::Names;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use services::HostServices;

@@ -61,6 +61,7 @@ impl Builder {
         // What reading has found includes routes that match alike.
         let read = mistakes.is_empty();
         let mut filters = Filters::new(&config, library, names, Arc::clone(&self.host), mistakes);
+        filters.check_named();
         let balancers = (config.services.iter())
             .map(|service| filters.ready(service.balancer.as_ref()?, Role::Balancer))
             .collect();

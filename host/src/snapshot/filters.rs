@@ -4,9 +4,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    config::{Config, Diagnostic, Diagnostics, Isolation, Position, Step},
+    config::{Allow, Config, Diagnostic, Diagnostics, Isolation, PluginLimits, Position, Step},
     pipeline::SlotIndex,
-    plugin::{self, Configured, ConfiguredOptions, HostServices, Names, Plugin},
+    plugin::{self, ConfigureError, Configured, ConfiguredOptions, HostServices, Names, Plugin},
 };
 
 use super::{Library, seat::Ready};
@@ -25,7 +25,7 @@ pub(super) struct Filters<'a> {
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
     pub(super) mistakes: Diagnostics,
-    /// Steps of equal plugin and configuration share one slot.
+    /// Steps of equal plugin, configuration, grants and limits share one slot.
     slots: HashMap<Key, Option<SlotIndex>>,
     /// The filters in use, by slot, each with one instance made already.
     pub(super) ready: Vec<Ready>,
@@ -37,7 +37,9 @@ struct Key {
     plugin: String,
     config: String,
     isolation: Isolation,
-    grants: Option<Vec<String>>,
+    allow: Allow,
+    limits: PluginLimits,
+    namespace: String,
 }
 
 impl<'a> Filters<'a> {
@@ -65,7 +67,9 @@ impl<'a> Filters<'a> {
             plugin: step.plugin.clone(),
             config: step.config.json.to_string(),
             isolation: step.isolation,
-            grants: step.grants.clone(),
+            allow: step.allow.clone(),
+            limits: step.limits.clone(),
+            namespace: step.namespace.clone(),
         };
         if let Some(Some(known)) = self.slots.get(&same) {
             return Some(*known);
@@ -88,16 +92,23 @@ impl<'a> Filters<'a> {
         }
         let options = ConfiguredOptions {
             config: step.config.json.to_string(),
-            limits: self.config.plugins.limits.clone(),
-            grants: step.grants.clone(),
+            limits: step.limits.clone(),
+            allow: step.allow.clone(),
+            namespace: step.namespace.clone(),
             names: Arc::clone(&self.names),
             services: Arc::clone(&self.services),
         };
-        let made = Configured::new(plugin, options)
-            .map_err(|error| error.to_string())
-            .and_then(|configured| {
-                Ready::new(&Arc::new(configured)).map_err(|error| error.to_string())
-            });
+        let configured = match Configured::new(plugin, options) {
+            Ok(configured) => Ok(configured),
+            Err(error @ ConfigureError::Ungranted { .. }) => {
+                self.ungranted(step, &error);
+                return None;
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let made = configured.and_then(|configured| {
+            Ready::new(&Arc::new(configured)).map_err(|error| error.to_string())
+        });
         match made {
             Ok(ready) => Some(ready),
             Err(message) => {
@@ -105,6 +116,36 @@ impl<'a> Filters<'a> {
                 let hint = Some(self.inspect(step));
                 self.mistake(at, format!("{}.config", step.key), message, hint);
                 None
+            }
+        }
+    }
+
+    /// A plugin that wants more than its step grants: granting it is a choice
+    /// that is shown, not made.
+    fn ungranted(&mut self, step: &Step, error: &ConfigureError) {
+        let ConfigureError::Ungranted { capabilities, .. } = error else {
+            return;
+        };
+        let granted: Vec<String> = (capabilities.iter())
+            .map(|capability| format!("{capability}: true"))
+            .collect();
+        let hint = format!(
+            "if `{}` may have it: `allow: {{ {} }}`",
+            step.plugin,
+            granted.join(", ")
+        );
+        let key = format!("{}.allow", step.key);
+        self.mistake(step.at, key, error.to_string(), Some(hint));
+    }
+
+    /// Limits and grants for plugins that are not there are a slip in a name.
+    pub(super) fn check_named(&mut self) {
+        for (name, named) in &self.config.plugins.named {
+            if let Some(message) = self.library.absent(name) {
+                let key = format!("plugins.named.{name}");
+                let mut mistake = Diagnostic::new(named.at, key, message);
+                mistake.hint = Some(self.library.names());
+                self.mistakes.push(mistake);
             }
         }
     }

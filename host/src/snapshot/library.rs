@@ -30,11 +30,18 @@ impl Library {
         match self.0.get(name) {
             Some(Ok(plugin)) => Ok(Arc::clone(plugin)),
             Some(Err(reason)) => Err((format!("{name}.wasm cannot be used: {reason}"), None)),
-            None => Err((
-                format!("there is no plugin `{name}`"),
-                Some(self.hint(|_| true)),
-            )),
+            None => Err((absent(name), Some(self.names()))),
         }
+    }
+
+    /// What is wrong with a name of no plugin; none if there is a file of it.
+    pub(super) fn absent(&self, name: &str) -> Option<String> {
+        (!self.0.contains_key(name)).then(|| absent(name))
+    }
+
+    /// The plugins there are, for a hint.
+    pub(super) fn names(&self) -> String {
+        self.hint(|_| true)
     }
 
     /// The plugins that can play a role, for a hint.
@@ -56,4 +63,8 @@ impl Library {
             names => format!("the plugin directory has: {}", names.join(", ")),
         }
     }
+}
+
+fn absent(name: &str) -> String {
+    format!("there is no plugin `{name}`")
 }

@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use super::{
-    Bucket, Clock, Decision, Window, bucket, counter,
+    Bucket, Clock, Decision, Space, Window, bucket, counter,
     entries::Entries,
     key::{Kind, Name},
     window::{self, Style},
 };
 
-/// Numbers by plugin and key, shared by all threads, each with a time to live.
+/// Numbers by namespace and key, shared by all threads, each with a time to live.
 ///
 /// Every function is one atomic step, takes no lock, and allocates only where
 /// it makes an entry. At the limit of entries a new one takes the place of one
 /// of a few sampled ones: of an expired one if there is any, else of the one
-/// that expires soonest. Durations shorter than their unit are as short as it
+/// that expires soonest. A namespace at its own limit makes room among its own
+/// entries in the same way. Durations shorter than their unit are as short as it
 /// is: see [`Bucket`] and [`Window`].
 #[derive(Debug)]
 pub struct Counters {
@@ -34,30 +35,36 @@ impl Counters {
 
     /// Adds to a counter and returns the new value, saturating. A new counter
     /// starts at 0 and lives for `ttl` from this call.
-    pub fn add(&self, plugin: &str, key: &str, delta: i64, ttl: Duration) -> i64 {
-        let name = Name::new(Kind::Counter, plugin, key);
+    pub fn add<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        delta: i64,
+        ttl: Duration,
+    ) -> i64 {
+        let name = Name::new(Kind::Counter, space, key);
         self.entries
             .update(name, |word, now| counter::add(word, now, delta, ttl))
     }
 
     /// The value of a counter, if it lives.
-    pub fn get(&self, plugin: &str, key: &str) -> Option<i64> {
-        let (word, now) = self.entries.look(Name::new(Kind::Counter, plugin, key));
+    pub fn get<'a>(&self, space: impl Into<Space<'a>>, key: &'a str) -> Option<i64> {
+        let (word, now) = self.entries.look(Name::new(Kind::Counter, space, key));
         counter::value(word, now)
     }
 
     /// Sets a counter to `new` with a fresh time to live if it has the value
     /// `expected` (none: does not live). True if it did. A `ttl` of zero
     /// removes it.
-    pub fn compare_and_set(
+    pub fn compare_and_set<'a>(
         &self,
-        plugin: &str,
-        key: &str,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
         expected: Option<i64>,
         new: i64,
         ttl: Duration,
     ) -> bool {
-        let name = Name::new(Kind::Counter, plugin, key);
+        let name = Name::new(Kind::Counter, space, key);
         self.entries.update(name, |word, now| {
             counter::compare_and_set(word, now, expected, new, ttl)
         })
@@ -65,27 +72,52 @@ impl Counters {
 
     /// Takes `cost` tokens if they are there, all or nothing. A negative cost
     /// gives back up to the capacity; 0 only looks.
-    pub fn token_bucket(&self, plugin: &str, key: &str, bucket: Bucket, cost: i32) -> Decision {
-        let name = Name::new(Kind::Bucket, plugin, key);
+    pub fn token_bucket<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        bucket: Bucket,
+        cost: i32,
+    ) -> Decision {
+        let name = Name::new(Kind::Bucket, space, key);
         self.entries
             .update(name, |word, now| bucket::take(word, now, bucket, cost))
     }
 
     /// Counts `cost` in a fixed window, which starts at a multiple of its
     /// length since the Unix epoch. Negative gives back; 0 only looks.
-    pub fn fixed_window(&self, plugin: &str, key: &str, window: Window, cost: i32) -> Decision {
-        self.window(plugin, key, window, Style::Fixed, cost)
+    pub fn fixed_window<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        window: Window,
+        cost: i32,
+    ) -> Decision {
+        self.window(space, key, window, Style::Fixed, cost)
     }
 
     /// Counts `cost` in the current fixed window plus the share of the one
     /// before that a sliding window still covers. Negative gives back to the
     /// current one; 0 only looks.
-    pub fn sliding_window(&self, plugin: &str, key: &str, window: Window, cost: i32) -> Decision {
-        self.window(plugin, key, window, Style::Sliding, cost)
+    pub fn sliding_window<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        window: Window,
+        cost: i32,
+    ) -> Decision {
+        self.window(space, key, window, Style::Sliding, cost)
     }
 
-    fn window(&self, plugin: &str, key: &str, window: Window, style: Style, cost: i32) -> Decision {
-        let name = Name::new(window.kind(style), plugin, key);
+    fn window<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        window: Window,
+        style: Style,
+        cost: i32,
+    ) -> Decision {
+        let name = Name::new(window.kind(style), space, key);
         self.entries.update(name, |word, now| {
             window::take(word, now, window, style, cost)
         })
@@ -116,6 +148,8 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::{
         super::{ManualClock, Timestamp},
         *,
@@ -273,6 +307,46 @@ mod tests {
             counters.add("p", &format!("new {index}"), 1, 5 * SECOND);
         }
         assert_eq!((counters.len(), counters.evictions()), (64, 0));
+    }
+
+    #[test]
+    fn a_full_namespace_makes_room_among_its_own_entries_alone() {
+        let (counters, _) = counters(1000);
+        let dropped = AtomicU64::new(0);
+        let flooded = Space {
+            entries: 50,
+            dropped: Some(&dropped),
+            ..Space::from("flooded")
+        };
+        for index in 0..100 {
+            counters.add("quiet", &format!("{index}"), 1, SECOND);
+        }
+        for index in 0..10_000 {
+            let added = counters.add(flooded, &format!("{index}"), 1, 10 * SECOND);
+            assert_eq!(added, 1, "a full namespace still counts");
+        }
+        assert_eq!(counters.len(), 150);
+        assert_eq!(dropped.load(Ordering::Relaxed), 9950);
+        let kept = (0..100).filter(|index| counters.get("quiet", &format!("{index}")).is_some());
+        assert_eq!(kept.count(), 100, "though they expire sooner");
+        counters.add("flooded", "another", 1, SECOND);
+        assert_eq!(counters.len(), 151, "who shares it has bounds of its own");
+    }
+
+    #[test]
+    fn a_namespace_whose_bound_shrinks_does_so_bit_by_bit() {
+        let (counters, _) = counters(10_000);
+        for index in 0..5000 {
+            counters.add("p", &format!("{index}"), 1, SECOND);
+        }
+        let smaller = Space {
+            entries: 1000,
+            ..Space::from("p")
+        };
+        for index in 0..5000 {
+            counters.add(smaller, &format!("new {index}"), 1, SECOND);
+        }
+        assert_eq!(counters.len(), 1000);
     }
 
     #[test]

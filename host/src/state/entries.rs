@@ -19,6 +19,7 @@ use super::{
     counter,
     key::{Hashed, Key, Kind, Map, Name},
     slots::{Slot, Slots},
+    space::{Place, Shares},
     window::{self, Style},
 };
 
@@ -30,6 +31,10 @@ const BURIED: u128 = u128::MAX;
 
 /// Entries that are looked at to evict one.
 const SAMPLES: usize = 16;
+
+/// Entries that one insertion evicts at most to keep a namespace within its
+/// bounds: more than one, so that one whose bounds have shrunk gets there.
+const EVICTIONS: usize = 4;
 
 /// Slots that one sweep looks at.
 const SWEEP: usize = 16_384;
@@ -43,6 +48,7 @@ type Guarded<'a> =
 struct Entry {
     word: AtomicU128,
     slot: Slot,
+    place: Place,
 }
 
 impl Entry {
@@ -65,6 +71,7 @@ impl Entry {
 pub(super) struct Entries {
     map: Map<Entry>,
     slots: Slots,
+    shares: Shares,
     clock: Clock,
     evictions: AtomicU64,
 }
@@ -74,6 +81,7 @@ impl Entries {
         Self {
             map: Map::default(),
             slots: Slots::new(limit),
+            shares: Shares::new(limit),
             clock,
             evictions: AtomicU64::new(0),
         }
@@ -141,41 +149,73 @@ impl Entries {
         }
     }
 
-    /// Inserts an entry; false if another was faster. Takes a slot first, and
-    /// evicts until there is one.
+    /// Inserts an entry; false if another was faster. Takes its slots first,
+    /// that of its namespace and that of the whole, and evicts until there are
+    /// such.
     fn insert(&self, map: &Guarded<'_>, name: Name<'_>, word: u128) -> bool {
+        let place = self.place(map, name);
         let slot = loop {
             match self.slots.take(name.hash()) {
                 Some(slot) => break slot,
-                None => self.evict(map),
+                None => {
+                    self.evict(map, &self.slots);
+                }
             }
         };
         let entry = Entry {
             word: AtomicU128::new(word),
             slot,
+            place,
         };
-        let inserted = map.try_insert(name.to_key(), entry).is_ok();
-        if !inserted {
-            self.slots.release(slot);
+        match map.try_insert(name.to_key(), entry) {
+            Ok(_) => true,
+            Err(error) => {
+                self.release(&error.not_inserted);
+                false
+            }
         }
-        inserted
+    }
+
+    /// A place in the namespace, within its bounds if need be after evictions.
+    fn place(&self, map: &Guarded<'_>, name: Name<'_>) -> Place {
+        let share = self.shares.of(name.space.name);
+        let mut evictions = 0;
+        let slot = loop {
+            let most = match evictions < EVICTIONS {
+                true => name.space.entries,
+                false => usize::MAX,
+            };
+            match share.slots.take_within(name.hash(), most) {
+                Some(slot) => break slot,
+                None => {
+                    evictions += 1;
+                    if self.evict(map, &share.slots) {
+                        name.space.dropped();
+                    }
+                }
+            }
+        };
+        Place { share, slot }
     }
 
     /// Removes one of a few sampled entries: the one that expires soonest, be
-    /// it in the past. May remove none under contention.
-    fn evict(&self, map: &Guarded<'_>) {
-        let soonest = self
-            .slots
+    /// it in the past. May remove none under contention. True if it was one
+    /// that lived.
+    fn evict(&self, map: &Guarded<'_>, slots: &Slots) -> bool {
+        let soonest = slots
             .sample(SAMPLES)
             .filter_map(|by_hash| map.get_key_value(&by_hash))
             .map(|(key, entry)| (key, entry, entry.word()))
             .min_by_key(|(key, _, word)| expiry(key.kind(), *word));
-        if let Some((key, entry, seen)) = soonest {
-            let lived = expiry(key.kind(), seen) > self.clock.now();
-            if self.bury(map, key, entry, seen) && lived {
-                self.evictions.fetch_add(1, Ordering::Relaxed);
-            }
+        let Some((key, entry, seen)) = soonest else {
+            return false;
+        };
+        let lived = expiry(key.kind(), seen) > self.clock.now();
+        let evicted = self.bury(map, key, entry, seen) && lived;
+        if evicted {
+            self.evictions.fetch_add(1, Ordering::Relaxed);
         }
+        evicted
     }
 
     /// Removes an entry unless it has changed since it was looked at.
@@ -193,8 +233,14 @@ impl Entries {
         Q: Equivalent<Key> + Hash,
     {
         if let Ok(Some((_, entry))) = map.remove_if(name, |_, entry| entry.word() == BURIED) {
-            self.slots.release(entry.slot);
+            self.release(entry);
         }
+    }
+
+    /// Gives back what an entry held.
+    fn release(&self, entry: &Entry) {
+        self.slots.release(entry.slot);
+        entry.place.release();
     }
 }
 

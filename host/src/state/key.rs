@@ -1,4 +1,4 @@
-//! Names of entries: plugin, key and kind, hashed once per call.
+//! Names of entries: namespace, key and kind, hashed once per call.
 //!
 //! A look-up goes by [`Name`], which borrows and allocates nothing; only what
 //! is inserted becomes a [`Key`]. The map takes the hash from the name, so that
@@ -11,6 +11,8 @@ use std::{
 };
 
 use papaya::Equivalent;
+
+use super::space::Space;
 
 /// What a name names. Part of its identity, so that kinds never mix; windows
 /// of different lengths under one key are different windows.
@@ -36,21 +38,22 @@ pub(super) type Map<V> = papaya::HashMap<Key, V, BuildHasherDefault<Hashed>>;
 pub(super) struct Name<'a> {
     hash: u64,
     kind: Kind,
-    plugin: &'a str,
+    pub(super) space: Space<'a>,
     key: &'a str,
 }
 
 impl<'a> Name<'a> {
-    /// Names something of a plugin's.
-    pub(super) fn new(kind: Kind, plugin: &'a str, key: &'a str) -> Self {
+    /// Names something of a namespace's.
+    pub(super) fn new(kind: Kind, space: impl Into<Space<'a>>, key: &'a str) -> Self {
+        let space = space.into();
         // Seeded at random once per process: a client that chooses keys
         // cannot aim at one place of the map.
         static SEED: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
         Self {
             // Zero means "no entry" in `slots`.
-            hash: SEED.hash_one((kind, plugin, key)).max(1),
+            hash: SEED.hash_one((kind, space.name, key)).max(1),
             kind,
-            plugin,
+            space,
             key,
         }
     }
@@ -62,7 +65,7 @@ impl<'a> Name<'a> {
 
     /// Bytes of text.
     pub(super) fn len(&self) -> usize {
-        self.plugin.len() + self.key.len()
+        self.space.name.len() + self.key.len()
     }
 
     /// The owned form, in one allocation.
@@ -70,8 +73,8 @@ impl<'a> Name<'a> {
         Key {
             hash: self.hash,
             kind: self.kind,
-            plugin: self.plugin.len(),
-            text: [self.plugin, self.key].concat().into(),
+            space: self.space.name.len(),
+            text: [self.space.name, self.key].concat().into(),
         }
     }
 }
@@ -81,8 +84,8 @@ impl<'a> Name<'a> {
 pub(super) struct Key {
     hash: u64,
     kind: Kind,
-    /// Where in `text` the plugin's name ends.
-    plugin: usize,
+    /// Where in `text` the namespace's name ends.
+    space: usize,
     text: Box<str>,
 }
 
@@ -97,9 +100,9 @@ impl Equivalent<Key> for Name<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         self.hash == key.hash
             && self.kind == key.kind
-            && self.plugin.len() == key.plugin
+            && self.space.name.len() == key.space
             && self.len() == key.text.len()
-            && key.text.starts_with(self.plugin)
+            && key.text.starts_with(self.space.name)
             && key.text.ends_with(self.key)
     }
 }
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_its_plugin_its_key_and_its_kind() {
+    fn a_name_is_its_namespace_its_key_and_its_kind() {
         let name = Name::new(Kind::Counter, "ab", "c");
         let key = name.to_key();
         assert!(name.equivalent(&key));

@@ -1,7 +1,10 @@
 //! Bytes by key: a cache within a bound of bytes.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use super::{
     clock::{Clock, Timestamp},
     key::{Key, Kind, Map, Name},
     slots::{Slot, Slots},
+    space::{Place, Shares, Space},
 };
 
 /// What an entry weighs beside its key and value: its parts of the map, of the
@@ -21,15 +25,17 @@ const OVERHEAD: usize = 192;
 /// Entries that one `set` looks at to make room, and one sweep in all.
 const LOOKS: usize = 4096;
 
-/// Bytes by plugin and key, shared by all threads, each with a time to live.
+/// Bytes by namespace and key, shared by all threads, each with a time to live.
 ///
 /// A cache: to keep within its bytes it drops values, expired and unread ones
-/// first (CLOCK: a value that was read is passed over once). Takes no lock;
+/// first (CLOCK: a value that was read is passed over once); to keep a namespace
+/// within its bounds, values of that namespace alone. Takes no lock;
 /// allocates only where it keeps a value.
 #[derive(Debug)]
 pub struct KeyValue {
     map: Map<Value>,
     slots: Slots,
+    shares: Shares,
     clock: Clock,
     limit: usize,
     bytes: AtomicUsize,
@@ -43,6 +49,7 @@ struct Value {
     expiry: Option<Timestamp>,
     weight: usize,
     slot: Slot,
+    place: Place,
     /// Read since the hand came by last.
     read: AtomicBool,
 }
@@ -68,6 +75,7 @@ impl KeyValue {
             // Bytes are reserved before a slot is taken and released after, so
             // these never run out.
             slots: Slots::new(limit / OVERHEAD),
+            shares: Shares::new(limit / OVERHEAD),
             clock,
             limit,
             bytes: AtomicUsize::new(0),
@@ -76,9 +84,9 @@ impl KeyValue {
     }
 
     /// The value, if it lives. Shares it, copies nothing.
-    pub fn get(&self, plugin: &str, key: &str) -> Option<Bytes> {
+    pub fn get<'a>(&self, space: impl Into<Space<'a>>, key: &'a str) -> Option<Bytes> {
         let map = self.map.pin();
-        let value = map.get(&Name::new(Kind::Value, plugin, key))?;
+        let value = map.get(&Name::new(Kind::Value, space, key))?;
         if !value.lives(self.clock.now()) {
             return None;
         }
@@ -90,19 +98,21 @@ impl KeyValue {
 
     /// Keeps a copy of `value` for `ttl` (zero: until it is dropped). False if
     /// it is too large to keep; what was there before is then gone too.
-    pub fn set(&self, plugin: &str, key: &str, value: &[u8], ttl: Duration) -> bool {
-        let name = Name::new(Kind::Value, plugin, key);
+    pub fn set<'a>(
+        &self,
+        space: impl Into<Space<'a>>,
+        key: &'a str,
+        value: &[u8],
+        ttl: Duration,
+    ) -> bool {
+        let name = Name::new(Kind::Value, space, key);
         let weight = OVERHEAD + name.len() + value.len();
-        if value.len() > Self::LONGEST_VALUE || weight > self.limit {
+        if value.len() > Self::LONGEST_VALUE || weight > self.limit.min(name.space.bytes) {
             self.remove(&name);
             return false;
         }
-        let slot = match self.reserve(weight) {
-            true => self.slots.take(name.hash()),
-            false => None,
-        };
-        match slot {
-            Some(slot) => self.insert(name, value, ttl, weight, slot),
+        match self.room(name, weight) {
+            Some(room) => self.insert(name, value, ttl, weight, room),
             // Everybody makes room and nobody finds any: dropped at once,
             // which a cache may do, but never in favour of an older value.
             None => drop(self.remove(&name)),
@@ -111,8 +121,8 @@ impl KeyValue {
     }
 
     /// Removes a value; true if there was one.
-    pub fn delete(&self, plugin: &str, key: &str) -> bool {
-        self.remove(&Name::new(Kind::Value, plugin, key))
+    pub fn delete<'a>(&self, space: impl Into<Space<'a>>, key: &'a str) -> bool {
+        self.remove(&Name::new(Kind::Value, space, key))
     }
 
     /// Frees what has expired, a part at a time, as `Counters::sweep` does.
@@ -148,12 +158,20 @@ impl KeyValue {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    fn insert(&self, name: Name<'_>, value: &[u8], ttl: Duration, weight: usize, slot: Slot) {
+    fn insert(
+        &self,
+        name: Name<'_>,
+        value: &[u8],
+        ttl: Duration,
+        weight: usize,
+        (place, slot): (Place, Slot),
+    ) {
         let value = Value {
             bytes: Bytes::copy_from_slice(value),
             expiry: (!ttl.is_zero()).then(|| self.clock.now().after(ttl)),
             weight,
             slot,
+            place,
             read: AtomicBool::new(false),
         };
         let map = self.map.pin();
@@ -162,29 +180,46 @@ impl KeyValue {
         }
     }
 
-    /// Reserves bytes, making room for them in a bounded number of looks.
-    fn reserve(&self, weight: usize) -> bool {
-        let add = |bytes: usize| (bytes + weight <= self.limit).then_some(bytes + weight);
-        let mut looks = 0;
-        while self
-            .bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, add)
-            .is_err()
-        {
-            if looks == LOOKS {
-                return false;
+    /// Slots and bytes for a value, in its namespace and in the whole.
+    fn room(&self, name: Name<'_>, weight: usize) -> Option<(Place, Slot)> {
+        let share = self.shares.of(name.space.name);
+        let evict = || {
+            if self.look(&share.slots) {
+                name.space.dropped();
             }
-            looks += 1;
-            self.look();
+        };
+        if !reserve(&share.bytes, weight, name.space.bytes, evict) {
+            return None;
         }
-        true
+        let own = try_often(
+            || share.slots.take_within(name.hash(), name.space.entries),
+            evict,
+        );
+        let look = || {
+            self.look(&self.slots);
+        };
+        let Some(own) = own.filter(|_| reserve(&self.bytes, weight, self.limit, look)) else {
+            own.inspect(|own| share.slots.release(*own));
+            share.bytes.fetch_sub(weight, Ordering::AcqRel);
+            return None;
+        };
+        let place = Place {
+            share: Arc::clone(&share),
+            slot: own,
+        };
+        let slot = self.slots.take(name.hash());
+        if slot.is_none() {
+            self.give_back(&place, weight);
+        }
+        slot.map(|slot| (place, slot))
     }
 
-    /// Advances the hand by one: drops the value that it points at, unless it
-    /// was read since the last time.
-    fn look(&self) {
+    /// Advances a hand by one: drops the value that it points at, unless it
+    /// was read since the last time. True if it dropped one that lived.
+    fn look(&self, slots: &Slots) -> bool {
         let map = self.map.pin();
-        for by_hash in self.slots.next(1) {
+        let mut dropped = false;
+        for by_hash in slots.next(1) {
             if let Some((key, value)) = map.get_key_value(&by_hash) {
                 let lives = value.lives(self.clock.now());
                 if lives && value.read.swap(false, Ordering::Relaxed) {
@@ -192,9 +227,11 @@ impl KeyValue {
                 }
                 if self.remove_slot(key, value.slot) && lives {
                     self.evictions.fetch_add(1, Ordering::Relaxed);
+                    dropped = true;
                 }
             }
         }
+        dropped
     }
 
     /// Removes this very value, and not one that was set since.
@@ -224,8 +261,37 @@ impl KeyValue {
     /// Gives back what a value held; once, by whoever took it out of the map.
     fn release(&self, value: &Value) {
         self.slots.release(value.slot);
-        self.bytes.fetch_sub(value.weight, Ordering::AcqRel);
+        self.give_back(&value.place, value.weight);
     }
+
+    fn give_back(&self, place: &Place, weight: usize) {
+        self.bytes.fetch_sub(weight, Ordering::AcqRel);
+        place.share.bytes.fetch_sub(weight, Ordering::AcqRel);
+        place.release();
+    }
+}
+
+/// Adds to `bytes` what keeps them within `limit`, making room in a bounded
+/// number of looks.
+fn reserve(bytes: &AtomicUsize, weight: usize, limit: usize, look: impl FnMut()) -> bool {
+    let add = |bytes: usize| bytes.checked_add(weight).filter(|sum| *sum <= limit);
+    let reserve = || {
+        bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, add)
+            .ok()
+    };
+    try_often(reserve, look).is_some()
+}
+
+/// Tries, and makes room before each further try.
+fn try_often<T>(attempt: impl Fn() -> Option<T>, mut make_room: impl FnMut()) -> Option<T> {
+    for _ in 0..LOOKS {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        make_room();
+    }
+    attempt()
 }
 
 #[cfg(test)]
@@ -295,6 +361,40 @@ mod tests {
         }
         assert!(values.bytes() <= 100 * (OVERHEAD + 100));
         assert!(values.len() >= 95 && values.evictions() >= 890);
+    }
+
+    #[test]
+    fn a_full_namespace_makes_room_among_its_own_values_alone() {
+        for (entries, bytes) in [(10, usize::MAX), (usize::MAX, 10 * (OVERHEAD + 9))] {
+            let (values, _) = values(1 << 20);
+            let dropped = AtomicU64::new(0);
+            let flooded = Space {
+                entries,
+                bytes,
+                dropped: Some(&dropped),
+                ..Space::from("f")
+            };
+            for index in 0..100 {
+                assert!(values.set("quiet", &format!("{index}"), b"x", SECOND));
+            }
+            for index in 100..900 {
+                assert!(values.set(flooded, &format!("{index}"), b"value", SECOND));
+                let kept = values.get(flooded, &format!("{index}"));
+                assert!(kept.is_some(), "the newest is there: {index}");
+            }
+            let quiet = (0..100).filter(|index| values.get("quiet", &format!("{index}")).is_some());
+            assert_eq!(quiet.count(), 100);
+            assert_eq!(values.len(), 110);
+            assert_eq!(dropped.load(Ordering::Relaxed), 790);
+            assert!(!values.set(flooded, "k", &vec![0; bytes.min(70_000)], SECOND));
+            for index in 100..900 {
+                values.delete("f", &format!("{index}"));
+            }
+            for index in 0..100 {
+                values.delete("quiet", &format!("{index}"));
+            }
+            assert_eq!((values.len(), values.bytes()), (0, 0), "all is given back");
+        }
     }
 
     #[test]

@@ -3,14 +3,15 @@
 //!
 //! Owns [`Counters`] (counters, token buckets, windows: the mechanism of
 //! limiters and breakers) and [`KeyValue`] (a bounded cache of bytes). A key
-//! belongs to the plugin that uses it, and to the kind of thing it names: a
-//! bucket and a counter of one name are two entries.
+//! belongs to a namespace ([`Space`]), which is a plugin's unless a step names
+//! another, and to the kind of thing it names: a bucket and a counter of one
+//! name are two entries.
 //!
 //! Nothing here locks. An entry of `Counters` is one 128-bit atomic word that
 //! holds its whole state with its expiry, so that every function is one
 //! compare-and-swap; a look-up allocates nothing. Both are bounded, by entries
-//! and by bytes; what would exceed the bound makes room by evicting a few
-//! sampled entries, never by a scan.
+//! and by bytes, as a whole and for each namespace; what would exceed a bound
+//! makes room by evicting a few sampled entries, never by a scan.
 //!
 //! Refuses nothing of keys: the caller (`plugin`) bounds their length. Time
 //! comes from a [`Clock`], which tests wind by hand.
@@ -23,6 +24,7 @@ mod entries;
 mod key;
 mod key_value;
 mod slots;
+mod space;
 #[cfg(test)]
 mod stress;
 mod window;
@@ -33,6 +35,7 @@ pub use bucket::Bucket;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use counters::Counters;
 pub use key_value::KeyValue;
+pub use space::Space;
 pub use window::Window;
 
 /// What a limiter says.

@@ -69,6 +69,15 @@ impl Slots {
         Some(Slot(index))
     }
 
+    /// The same while fewer than `most` are taken; threads that come at once
+    /// may each take one more.
+    pub(super) fn take_within(&self, hash: u64, most: usize) -> Option<Slot> {
+        match self.taken() < most {
+            true => self.take(hash),
+            false => None,
+        }
+    }
+
     /// Gives a slot back; once per `take`.
     pub(super) fn release(&self, slot: Slot) {
         self.slot(slot.0).store(0, Ordering::Release);

@@ -208,11 +208,12 @@ fn a_file_that_is_no_plugin_is_a_mistake_only_where_it_is_used() {
 
 #[test]
 fn imports_are_held_against_grants() {
-    let config = "listeners: [{ address: \"127.0.0.1:0\" }]\nroutes:\n  - name: a\n    pipeline:\n      - plugin: rate-limit\n        config: { requests: 1, per: 1s }\n        grants: [log]\n";
+    let config = "listeners: [{ address: \"127.0.0.1:0\" }]\nroutes:\n  - name: a\n    pipeline:\n      - plugin: rate-limit\n        config: { requests: 1, per: 1s }\n        allow: { counters: false }\n";
     let output = check(&["rate-limit"], config, &[]);
     let shown = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    assert!(shown.contains("routes[0].pipeline[0]"), "{shown}");
+    assert!(shown.contains("routes[0].pipeline[0].allow: "), "{shown}");
+    assert!(shown.contains("`allow: { counters: true }`"), "{shown}");
     assert!(
         shown.contains("needs what is not granted: portcullis:gateway/counters@0.1.0"),
         "{shown}"
@@ -265,6 +266,7 @@ fn inspect_shows_what_a_plugin_is() {
         "exports:  ",
         "request",
         "portcullis:gateway/crypto@0.1.0",
+        "wants:    crypto, log",
         "config schema:",
         "\"algorithms\"",
     ] {

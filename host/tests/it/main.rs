@@ -15,6 +15,7 @@ mod drain;
 mod forwarding;
 mod layers;
 mod limits;
+mod quotas;
 mod reload;
 mod retries;
 mod routes;

@@ -32,7 +32,7 @@ const DEEDS: [(&str, &str); 8] = [
     ("exit", "trap"),
     ("hog", "memory"),
     ("spin", "deadline"),
-    ("spin-in-calls", "deadline"),
+    ("spin-in-calls", "trap"),
     ("fail", "fail"),
     ("respond-nothing", "nonsense"),
 ];

@@ -57,8 +57,8 @@
 //! [`metrics`], [`clock`], [`random`]; and [`hooks`] says what need not be called. [`mod@config`] has types that many
 //! configurations need, [`cookie`] and [`query`] read what their names say.
 //!
-//! A plugin imports what it calls and nothing else, and a step's `grants` can
-//! withhold it. What this crate itself calls is `exchange`, which is always
+//! A plugin imports what it calls and nothing else, and a step's `allow` can
+//! withhold it; `store` and `discovery` it has to grant. What this crate itself calls is `exchange`, which is always
 //! there, and `log` where a filter's request or response hook may fail.
 
 // The macros name this crate by its name, also in its own tests.

@@ -5,8 +5,8 @@ use std::{num::NonZeroU32, path::Path, time::Duration};
 use serde_json::json;
 
 use crate::config::{
-    Admin, Backoff, CompileLimits, Config, HealthCheck, Isolation, Limits, OnError, PluginLimits,
-    Position, Retries, RetryOn, load, parse,
+    Admin, Allow, Backoff, Capability, CompileLimits, Config, HealthCheck, Isolation, Limits,
+    OnError, PluginLimits, Position, Retries, RetryOn, load, parse,
 };
 
 use super::{EXAMPLE, environment, yaml};
@@ -205,19 +205,22 @@ fn what_is_not_given_has_its_documented_default() {
         (step.on_error, step.isolation),
         (OnError::Fail, Isolation::Reuse)
     );
-    assert_eq!(step.grants, None);
+    assert_eq!(step.allow, Allow::default());
+    assert_eq!(step.limits, PluginLimits::default());
+    assert_eq!(step.namespace, "p");
 }
 
 #[test]
 fn what_is_given_counts() {
     let text = "workers: ${WORKERS}\nlisteners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0 }]\n\
         admin: { enabled: false }\n\
-        plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m } }\n\
+        plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { file_size: 2KiB, memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m },\n  \
+        named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096 }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
-        pipeline: [{ plugin: p, on_error: skip, isolation: per_request, grants: [counters, clock] }]\n    \
+        pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }]\n    \
         retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n";
     let config = yaml(text).unwrap();
     assert_eq!(config.workers.get(), 7);
@@ -231,6 +234,7 @@ fn what_is_given_counts() {
     };
     assert_eq!(config.plugins.compile, compile);
     assert_eq!(config.plugins.limits.memory, 1 << 20);
+    assert_eq!(config.plugins.file_size, 2 << 10);
     assert_eq!(config.limits.request_head, 16 << 10);
     assert_eq!(config.limits.request_body, 0);
     assert_eq!(config.limits.drain_timeout, Duration::from_secs(5400));
@@ -248,10 +252,19 @@ fn what_is_given_counts() {
         (step.on_error, step.isolation),
         (OnError::Skip, Isolation::PerRequest)
     );
-    assert_eq!(
-        step.grants.as_deref(),
-        Some(&["counters".to_owned(), "clock".to_owned()][..])
-    );
+    let limits = PluginLimits {
+        memory: 2 << 20,
+        table: 6,
+        log_lines: 0,
+        ..config.plugins.limits.clone()
+    };
+    assert_eq!(step.limits, limits, "each from the nearest that says it");
+    let mut allow = Allow::default();
+    allow.set(Capability::Store, true);
+    allow.set(Capability::Counters, false);
+    allow.show(["s".to_owned()].into());
+    assert_eq!(step.allow, allow);
+    assert_eq!(step.namespace, "n");
     assert_eq!(
         (
             route.retries.budget_percent,

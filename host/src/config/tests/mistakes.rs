@@ -222,7 +222,7 @@ fn mistakes_of_services() {
         ),
         (
             "a: { balancer: round-robin }",
-            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, isolation, grants",
+            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, isolation, allow, limits, namespace",
         ),
         (
             "a: { health_check: {} }",

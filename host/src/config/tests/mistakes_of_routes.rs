@@ -95,8 +95,32 @@ fn mistakes_of_routes() {
             "6:38: routes[0].pipeline[0].isolation: `per-request` is not one of the choices\n  hint: did you mean `per_request`?",
         ),
         (
-            "pipeline: [{ plugin: p, grants: [counter] }]",
-            "6:36: routes[0].pipeline[0].grants[0]: `counter` is not one of the choices\n  hint: did you mean `counters`?",
+            "pipeline: [{ plugin: p, grants: [counters] }]",
+            "6:28: routes[0].pipeline[0].grants: unknown key\n  hint: known: plugin, config, on_error, isolation, allow, limits, namespace",
+        ),
+        (
+            "pipeline: [{ plugin: p, allow: { counter: true } }]",
+            "6:37: routes[0].pipeline[0].allow.counter: unknown key\n  hint: did you mean `counters`?",
+        ),
+        (
+            "pipeline: [{ plugin: p, allow: { store: [a] } }]",
+            "6:44: routes[0].pipeline[0].allow.store: expected true or false, found a list\n  hint: without quotes",
+        ),
+        (
+            "pipeline: [{ plugin: p, allow: { discovery: [user] } }]",
+            "6:49: routes[0].pipeline[0].allow.discovery[0]: there is no service `user`\n  hint: did you mean `users`?",
+        ),
+        (
+            "pipeline: [{ plugin: p, limits: { memory: 1KiB } }]",
+            "6:46: routes[0].pipeline[0].limits.memory: out of range\n  hint: from 64KiB to 4GiB",
+        ),
+        (
+            "pipeline: [{ plugin: p, limits: { file_size: 1MiB } }]",
+            "6:38: routes[0].pipeline[0].limits.file_size: unknown key\n  hint: known: memory, table, call_timeout, start_timeout, instances, host_calls, log_lines, counters, store_keys, store_bytes, metric_series, response_size",
+        ),
+        (
+            "pipeline: [{ plugin: p, namespace: a/b }]",
+            "6:39: routes[0].pipeline[0].namespace: `a/b` is not a name\n  hint: 1 to 128 letters, digits, `-`, `_` and `.`, the first a letter or digit",
         ),
         (
             "retries: { on: [reset] }",

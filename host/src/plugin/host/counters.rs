@@ -29,19 +29,26 @@ pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
 fn add(caller: Caller<'_>, (name, delta, ttl): (WasmStr, i64, u64)) -> Result<(i64,)> {
     let key = key(&caller, &name)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
-    Ok((services
-        .counters
-        .add(&identity.name, &key, delta, Duration::from_millis(ttl)),))
+    Ok((services.counters.add(
+        allowance.counters(),
+        &key,
+        delta,
+        Duration::from_millis(ttl),
+    ),))
 }
 
 fn get(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<i64>,)> {
     let key = key(&caller, &name)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
-    Ok((services.counters.get(&identity.name, &key),))
+    Ok((services.counters.get(allowance.counters(), &key),))
 }
 
 fn compare_and_set(
@@ -50,12 +57,14 @@ fn compare_and_set(
 ) -> Result<(bool,)> {
     let key = key(&caller, &name)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
     let ttl = Duration::from_millis(ttl);
     Ok((services
         .counters
-        .compare_and_set(&identity.name, &key, expected, new, ttl),))
+        .compare_and_set(allowance.counters(), &key, expected, new, ttl),))
 }
 
 fn token_bucket(
@@ -67,7 +76,9 @@ fn token_bucket(
         bail!("a token bucket is refilled every 0 ms");
     }
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
     let bucket = state::Bucket {
         capacity: bucket.capacity,
@@ -76,7 +87,7 @@ fn token_bucket(
     };
     Ok((services
         .counters
-        .token_bucket(&identity.name, &key, bucket, cost)
+        .token_bucket(allowance.counters(), &key, bucket, cost)
         .into(),))
 }
 
@@ -87,11 +98,13 @@ fn fixed_window(
     let key = key(&caller, &name)?;
     let window = checked(window)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
     Ok((services
         .counters
-        .fixed_window(&identity.name, &key, window, cost)
+        .fixed_window(allowance.counters(), &key, window, cost)
         .into(),))
 }
 
@@ -102,11 +115,13 @@ fn sliding_window(
     let key = key(&caller, &name)?;
     let window = checked(window)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
     Ok((services
         .counters
-        .sliding_window(&identity.name, &key, window, cost)
+        .sliding_window(allowance.counters(), &key, window, cost)
         .into(),))
 }
 

@@ -1,4 +1,5 @@
-//! `discovery`: services and their healthy instances.
+//! `discovery`: services and their healthy instances, those that the step
+//! allows to be seen.
 
 use wasmtime::{Result, component::WasmStr};
 
@@ -15,16 +16,21 @@ pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
 }
 
 fn services(caller: Caller<'_>, (): ()) -> Result<(Vec<String>,)> {
-    let services = caller.data().services.registry.services();
+    let data = caller.data();
+    let services = data.services.registry.services();
     Ok((services
         .iter()
-        .map(|service| service.name().to_owned())
+        .map(|service| service.name())
+        .filter(|name| data.allowance.shows(name))
+        .map(str::to_owned)
         .collect(),))
 }
 
 fn instances(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<wit::Instance>>,)> {
     let name = name.to_str(&caller)?;
-    let service = caller.data().services.registry.service(&name);
+    let data = caller.data();
+    let shown = data.allowance.shows(&name);
+    let service = data.services.registry.service(&name).filter(|_| shown);
     let list = service.map(|service| service.list());
     Ok((list.map(|list| {
         list.instances

@@ -7,16 +7,16 @@ use wasmtime::{
     component::{WasmList, WasmStr},
 };
 
-use crate::exchange::{Answer, Exchange};
+use crate::{
+    exchange::{Answer, Exchange},
+    observe::Limit,
+};
 
 use super::{
     super::{data::Hook, linker::Functions, wit::Refusal},
     Caller,
     fields::{self, Field, MOST_FIELDS},
 };
-
-/// The largest body of an answer, in bytes.
-const LARGEST_BODY: usize = 1 << 20;
 
 pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("response-status", response_status)?;
@@ -128,7 +128,12 @@ fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmLis
         Ok(status) => status,
         Err(refusal) => return Ok((Err(refusal),)),
     };
-    if fields.len() > MOST_FIELDS || body.len() > LARGEST_BODY {
+    let allowance = &caller.data().allowance;
+    if body.len() > allowance.limits.response_size {
+        allowance.limited(Limit::ResponseSize);
+        return Ok((Err(Refusal::TooLarge),));
+    }
+    if fields.len() > MOST_FIELDS {
         return Ok((Err(Refusal::TooLarge),));
     }
     let headers = match answer_headers(&mut caller, &fields)? {

@@ -30,12 +30,14 @@ fn add(mut caller: Caller<'_>, (name, labels, delta): (WasmStr, Labels, u64)) ->
     if let Some(labels) = read(&mut caller, &labels)? {
         let name = name.to_str(&caller)?;
         let Data {
-            services, identity, ..
+            services,
+            allowance,
+            ..
         } = caller.data();
         services
             .metrics
             .plugins()
-            .add(&identity.name, &name, &borrowed(&labels), delta);
+            .add(allowance.metrics(), &name, &borrowed(&labels), delta);
     }
     Ok(())
 }
@@ -44,12 +46,14 @@ fn set(mut caller: Caller<'_>, (name, labels, value): (WasmStr, Labels, f64)) ->
     if let Some(labels) = read(&mut caller, &labels)? {
         let name = name.to_str(&caller)?;
         let Data {
-            services, identity, ..
+            services,
+            allowance,
+            ..
         } = caller.data();
         services
             .metrics
             .plugins()
-            .set(&identity.name, &name, &borrowed(&labels), value);
+            .set(allowance.metrics(), &name, &borrowed(&labels), value);
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(super) fn write(data: &Data, level: Level, line: &str) {
         .elapsed()
         .map_or(0, |time| time.as_secs());
     let plugin = &*data.identity.name;
-    match data.identity.log.take(second) {
+    match data.allowance.line(second) {
         Line::Lose => return,
         Line::WriteAfter(lost) => {
             tracing::warn!(target: TARGET, plugin, lost, "the plugin wrote too many lines, some are lost");

@@ -23,26 +23,32 @@ pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
 fn get(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<u8>>,)> {
     let key = key(&caller, &name)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
-    Ok((services.store.get(&identity.name, &key).map(Vec::from),))
+    Ok((services.store.get(allowance.values(), &key).map(Vec::from),))
 }
 
 fn set(caller: Caller<'_>, (name, value, ttl): (WasmStr, WasmList<u8>, u64)) -> Result<(bool,)> {
     let key = key(&caller, &name)?;
     let value = value.as_le_slice(&caller);
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
     Ok((services
         .store
-        .set(&identity.name, &key, value, Duration::from_millis(ttl)),))
+        .set(allowance.values(), &key, value, Duration::from_millis(ttl)),))
 }
 
 fn delete(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(bool,)> {
     let key = key(&caller, &name)?;
     let Data {
-        services, identity, ..
+        services,
+        allowance,
+        ..
     } = caller.data();
-    Ok((services.store.delete(&identity.name, &key),))
+    Ok((services.store.delete(allowance.values(), &key),))
 }

@@ -219,7 +219,7 @@ async fn output_goes_to_the_log_in_bounded_lines() {
 }
 
 /// The lines that are logged meanwhile.
-fn logged(run: impl FnOnce()) -> Vec<String> {
+pub(super) fn logged(run: impl FnOnce()) -> Vec<String> {
     use std::{io, sync::Mutex};
 
     #[derive(Clone, Default)]

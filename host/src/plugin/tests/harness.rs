@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    config::PluginLimits,
+    config::{Allow, PluginLimits},
     exchange::{Exchange, Phase, RequestId, ResponseHead, RouteIndex, ServiceIndex},
     plugin::{
         Configured, ConfiguredOptions, HostServices, Instance, Names, Plugin, PluginError, Runtime,
@@ -21,7 +21,7 @@ use crate::{
 /// The plugin that does what it is told.
 pub(in crate::plugin) fn hostile() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(&[]))
+    BYTES.get_or_init(|| build(&["--features", "outside"]))
 }
 
 /// The same, that never gets through its start function.
@@ -83,7 +83,8 @@ pub(super) fn options(deed: &str) -> ConfiguredOptions {
             start_timeout: Duration::from_secs(5),
             ..PluginLimits::default()
         },
-        grants: None,
+        allow: Allow::all(),
+        namespace: "hostile".to_owned(),
         names: Arc::new(Names::new(["home"], ["users", "orders"])),
         services: Arc::new(HostServices {
             counters: Counters::new(1_000, Clock::system()),

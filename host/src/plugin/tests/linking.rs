@@ -1,50 +1,45 @@
 //! What a step grants, and what a plugin makes of its configuration.
 
-use crate::plugin::{Configured, PluginErrorKind};
+use crate::{
+    config::Allow,
+    plugin::{Capability, Configured, ConfiguredOptions, PluginErrorKind},
+};
 
 use super::harness::*;
 
 #[test]
 fn what_is_not_granted_is_named() {
-    let with = |grants: &[&str]| {
-        let grants = Some(grants.iter().map(|grant| (*grant).to_owned()).collect());
-        let options = crate::plugin::ConfiguredOptions {
-            grants,
+    let with = |allow: Allow| {
+        let options = ConfiguredOptions {
+            allow,
             ..options("request:nothing")
         };
         Configured::new(plugin(), options)
             .map(drop)
             .map_err(|error| error.to_string())
     };
-    let all = [
-        "counters",
-        "store",
-        "discovery",
-        "crypto",
-        "log",
-        "metrics",
-        "clock",
-        "random",
-    ];
-    assert_eq!(with(&all), Ok(()));
-    for (index, import) in [
-        (0, "portcullis:gateway/counters@0.1.0"),
-        (3, "portcullis:gateway/crypto@0.1.0"),
-        (6, "wasi:clocks/"),
-        (7, "wasi:random/"),
+    assert_eq!(with(Allow::all()), Ok(()));
+    for (capability, import) in [
+        (Capability::Counters, "portcullis:gateway/counters@0.1.0"),
+        (Capability::Store, "portcullis:gateway/store@0.1.0"),
+        (Capability::Discovery, "portcullis:gateway/discovery@0.1.0"),
+        (Capability::Crypto, "portcullis:gateway/crypto@0.1.0"),
+        (Capability::Clock, "wasi:clocks/"),
+        (Capability::Random, "wasi:random/"),
     ] {
-        let mut grants = all.to_vec();
-        grants.remove(index);
-        let error = with(&grants).unwrap_err();
+        let mut allow = Allow::all();
+        allow.set(capability, false);
+        let error = with(allow).unwrap_err();
         assert!(
             error.starts_with("needs what is not granted: ") && error.contains(import),
             "{error}"
         );
     }
-    assert!(
-        with(&["network"])
-            .unwrap_err()
-            .contains("`network` cannot be granted")
+    let usual = with(Allow::default()).unwrap_err();
+    assert_eq!(
+        usual,
+        "needs what is not granted: portcullis:gateway/store@0.1.0, \
+         portcullis:gateway/discovery@0.1.0"
     );
 }
 

@@ -3,6 +3,7 @@
 mod bytes;
 mod calls;
 pub(in crate::plugin) mod harness;
+mod limits;
 mod linking;
 mod loading;
 mod misbehaviour;

@@ -15,7 +15,7 @@ mod wire;
 pub(crate) use bomb::bomb;
 pub(crate) use client::{Client, Reply, get};
 pub(crate) use gateway::{Gateway, check, command, copy_plugin, lay_out, plugin_bytes, put};
-pub(crate) use hostile::hostile;
+pub(crate) use hostile::{hostile, wanting};
 pub(crate) use load::Load;
 pub(crate) use poll::{eventually, within};
 pub(crate) use process::{children, open_descriptors, resident_memory};

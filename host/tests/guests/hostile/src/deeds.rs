@@ -5,7 +5,7 @@ use std::{cell::Cell, fs, hint::black_box, net::TcpStream, time::Duration};
 use crate::bindings::portcullis::gateway::{
     counters,
     crypto::{self, VerificationKey},
-    discovery, exchange, hooks, log, metrics, store,
+    exchange, hooks, log, metrics,
 };
 use crate::random::wasi::random::random::get_random_bytes;
 
@@ -55,7 +55,7 @@ pub fn perform(deed: &str) -> Outcome {
         "print" => print(),
         "keys" => keys(),
         "random" => random(),
-        "long-key" => drop(store::get(&"k".repeat(257))),
+        "long-key" => drop(counters::get(&"k".repeat(257))),
         "names" => {
             exchange::request_headers(&vec!["a".to_string(); 1_000]);
         }
@@ -66,7 +66,18 @@ pub fn perform(deed: &str) -> Outcome {
         "many-headers" => found(&many_headers()),
         "many-fields" => found(&many_fields()),
         "world" => found(&world()),
+        #[cfg(feature = "outside")]
         "services" => found(&services()),
+        #[cfg(feature = "outside")]
+        "store" => crate::outside::store(),
+        #[cfg(feature = "outside")]
+        "discover" => found(&crate::outside::discover()),
+        #[cfg(feature = "outside")]
+        "tell-services" => return respond(200, "text/plain", crate::outside::discover().as_bytes()),
+        "answer" => return answer(),
+        "flood-counters" => flood_counters(),
+        "flood-log" => flood_log(),
+        "flood-metrics" => flood_metrics(),
         "dirty" => grown(1 << 20).fill(0x5e),
         "scan" => found(&format!("{}", grown(1 << 20).iter().any(|byte| *byte != 0))),
         "no-instance" => drop(crate::bindings::portcullis::gateway::balancing::in_flight(
@@ -221,6 +232,36 @@ fn world() -> String {
     format!("{file} {directory} {network} {environment} {input} {clock}")
 }
 
+/// Answers with as many bytes as the request asks for in `x-bytes`.
+fn answer() -> Outcome {
+    respond(200, "text/plain", &vec![b'a'; number("x-bytes")])
+}
+
+/// A number in a header of the request.
+pub fn number(header: &str) -> usize {
+    let value = exchange::request_header(header).unwrap_or_default();
+    String::from_utf8_lossy(&value).parse().unwrap_or(0)
+}
+
+fn flood_counters() {
+    for index in 0..number("x-count") {
+        counters::add(&format!("{index}"), 1, 3_600_000);
+    }
+}
+
+fn flood_log() {
+    for index in 0..number("x-count") {
+        log::write(log::Level::Info, &format!("line {index} of a flood"));
+    }
+}
+
+fn flood_metrics() {
+    for index in 0..number("x-count") {
+        metrics::add("flood_total", &[("of".into(), index.to_string())], 1);
+    }
+}
+
+#[cfg(feature = "outside")]
 fn services() -> String {
     let added = counters::add("c", 2, 60_000) + counters::add("c", 3, 60_000);
     let bucket = counters::Bucket {
@@ -229,13 +270,13 @@ fn services() -> String {
         per_ms: 60_000,
     };
     let taken = [2, 1].map(|cost| counters::token_bucket("b", bucket, cost).allowed);
-    let kept = store::set("k", b"v", 0) && store::get("k") == Some(b"v".to_vec());
+    let kept = crate::outside::keeps();
     let digest = crypto::digest(crypto::DigestAlgorithm::Sha256, b"");
     let key = VerificationKey::from_secret(b"k");
     let forged = key.verify(crypto::Algorithm::Hs256, b"m", b"s");
     let refused = VerificationKey::from_pem("x").is_err();
     metrics::add("calls_total", &[("of".into(), "test".into())], 1);
-    let known = discovery::instances("nowhere").is_none();
+    let known = crate::outside::knows_nothing();
     format!(
         "{added} {taken:?} {kept} {:02x} {forged} {refused} {known}",
         digest[0]

@@ -27,6 +27,8 @@ mod random {
 }
 
 mod deeds;
+#[cfg(feature = "outside")]
+mod outside;
 
 use std::cell::{Cell, RefCell};
 

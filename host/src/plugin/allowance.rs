@@ -1,0 +1,125 @@
+//! What one filter may use, and the count of what it wanted beyond.
+//!
+//! Made once per configured plugin; all its instances share it. Nothing in it
+//! is touched on the way of a request but what a plugin's own calls touch.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use crate::{
+    config::{Allow, PluginLimits},
+    observe::{Limit, Limited, Metrics, Owner},
+    state::Space,
+};
+
+use super::log_budget::{Line, LogBudget};
+
+/// What one filter may use.
+pub(super) struct Allowance {
+    pub(super) limits: PluginLimits,
+    plugin: Box<str>,
+    namespace: Box<str>,
+    /// The services that it may see. None: all.
+    services: Option<BTreeSet<String>>,
+    limited: Arc<Limited>,
+    log: LogBudget,
+    /// Instances that belong to one request each.
+    isolated: AtomicUsize,
+}
+
+impl Allowance {
+    pub(super) fn new(
+        plugin: &str,
+        namespace: &str,
+        limits: PluginLimits,
+        allow: &Allow,
+        metrics: &Metrics,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            plugin: plugin.into(),
+            namespace: namespace.into(),
+            services: allow.services().cloned(),
+            limited: metrics.plugins().limited(plugin),
+            log: LogBudget::default(),
+            isolated: AtomicUsize::new(0),
+        })
+    }
+
+    /// It wanted more than a limit gives.
+    #[cold]
+    pub(super) fn limited(&self, limit: Limit) {
+        self.limited.count(limit);
+    }
+
+    /// Where its counters are.
+    #[inline]
+    pub(super) fn counters(&self) -> Space<'_> {
+        Space {
+            name: &self.namespace,
+            entries: self.limits.counters,
+            bytes: usize::MAX,
+            dropped: Some(self.limited.of(Limit::Counters)),
+        }
+    }
+
+    /// Where its stored values are.
+    pub(super) fn values(&self) -> Space<'_> {
+        Space {
+            name: &self.namespace,
+            entries: self.limits.store_keys,
+            bytes: self.limits.store_bytes,
+            dropped: Some(self.limited.of(Limit::Store)),
+        }
+    }
+
+    /// Whose metrics its own are.
+    pub(super) fn metrics(&self) -> Owner<'_> {
+        Owner {
+            plugin: &self.plugin,
+            series: self.limits.metric_series,
+        }
+    }
+
+    /// Whether it may see a service.
+    pub(super) fn shows(&self, service: &str) -> bool {
+        let listed = |services: &BTreeSet<String>| services.contains(service);
+        self.services.as_ref().is_none_or(listed)
+    }
+
+    /// Takes one line of the log, in whole seconds since any fixed point.
+    pub(super) fn line(&self, second: u64) -> Line {
+        let line = self.log.take(second, self.limits.log_lines);
+        if line == Line::Lose {
+            self.limited(Limit::LogLines);
+        }
+        line
+    }
+
+    /// Room for an instance that one request has to itself; none if there are
+    /// too many.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Admission> {
+        let more = |count| (count < self.limits.instances).then_some(count + 1);
+        match self.isolated.fetch_update(Relaxed, Relaxed, more) {
+            Ok(_) => Some(Admission(Arc::clone(self))),
+            Err(_) => {
+                self.limited(Limit::Instances);
+                None
+            }
+        }
+    }
+}
+
+/// Room for one instance, until it is dropped.
+pub(super) struct Admission(Arc<Allowance>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.isolated.fetch_sub(1, Relaxed);
+    }
+}
