@@ -101,6 +101,7 @@ impl Configured {
                 .error(PluginErrorKind::Trap, other.to_string()),
         })?;
         instance.configure(&self.config)?;
+        instance.store.data_mut().start_serving();
         Ok(instance)
     }
 

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Instant};
 use wasmtime::{Result, bail, component::ResourceTable};
 
 use crate::{
+    config::PluginLimits,
     discovery::InstanceList,
     exchange::{Exchange, Phase, ResponseHead},
     observe::Limit,
@@ -128,9 +129,14 @@ impl Data {
         self.calls = self.allowance.limits.host_calls;
     }
 
-    /// True if it is configured.
-    pub(super) fn serves(&self) -> bool {
-        self.calls != u32::MAX
+    /// A call took too long: counts that, and returns what it might have taken.
+    #[cold]
+    pub(super) fn overdue(&self) -> &PluginLimits {
+        self.allowance.limited(match self.calls {
+            u32::MAX => Limit::StartTimeout,
+            _ => Limit::CallTimeout,
+        });
+        &self.allowance.limits
     }
 
     /// The plugin calls the gateway.

@@ -16,7 +16,6 @@ use wasmtime::{
 use crate::{
     discovery::InstanceList,
     exchange::{Exchange, Outcome},
-    observe::Limit,
 };
 
 use super::{
@@ -119,7 +118,6 @@ impl Instance {
     /// Hands over the configuration, if the plugin takes one.
     pub(super) fn configure(&mut self, config: &str) -> Result<(), PluginError> {
         let Some(configure) = self.functions.configure else {
-            self.store.data_mut().start_serving();
             return Ok(());
         };
         let configure: TypedFunc<(&str,), (Result<(), String>,)> = configure;
@@ -127,7 +125,6 @@ impl Instance {
         let accepted = self.guarded(self.start_ticks, |store| configure.call(store, (config,)));
         self.store.data_mut().hook = Hook::None;
         let (accepted,) = accepted?;
-        self.store.data_mut().start_serving();
         accepted.map_err(|reason| {
             self.poisoned = true;
             self.error(Kind::Fail, format!("refuses its configuration: {reason}"))
@@ -346,11 +343,7 @@ fn explain(error: &wasmtime::Error, data: &mut Data) -> (Kind, String) {
         );
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        let limits = &data.allowance.limits;
-        data.allowance.limited(match data.serves() {
-            true => Limit::CallTimeout,
-            false => Limit::StartTimeout,
-        });
+        let limits = data.overdue();
         let message = format!(
             "took longer than it may ({:?} a call, {:?} to start)",
             limits.call_timeout, limits.start_timeout

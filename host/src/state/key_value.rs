@@ -15,15 +15,12 @@ use super::{
     clock::{Clock, Timestamp},
     key::{Key, Kind, Map, Name},
     slots::{Slot, Slots},
-    space::{Place, Shares, Space},
+    space::{LOOKS, Place, Shares, Space, reserve, try_often},
 };
 
 /// What an entry weighs beside its key and value: its parts of the map, of the
 /// slots and of the allocator.
 const OVERHEAD: usize = 192;
-
-/// Entries that one `set` looks at to make room, and one sweep in all.
-const LOOKS: usize = 4096;
 
 /// Bytes by namespace and key, shared by all threads, each with a time to live.
 ///
@@ -269,29 +266,6 @@ impl KeyValue {
         place.share.bytes.fetch_sub(weight, Ordering::AcqRel);
         place.release();
     }
-}
-
-/// Adds to `bytes` what keeps them within `limit`, making room in a bounded
-/// number of looks.
-fn reserve(bytes: &AtomicUsize, weight: usize, limit: usize, look: impl FnMut()) -> bool {
-    let add = |bytes: usize| bytes.checked_add(weight).filter(|sum| *sum <= limit);
-    let reserve = || {
-        bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, add)
-            .ok()
-    };
-    try_often(reserve, look).is_some()
-}
-
-/// Tries, and makes room before each further try.
-fn try_often<T>(attempt: impl Fn() -> Option<T>, mut make_room: impl FnMut()) -> Option<T> {
-    for _ in 0..LOOKS {
-        if let Some(done) = attempt() {
-            return Some(done);
-        }
-        make_room();
-    }
-    attempt()
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use std::sync::{
 
 use super::slots::{Slot, Slots};
 
+/// Entries that are looked at to make room for one value, and by one sweep.
+pub(super) const LOOKS: usize = 4096;
+
 /// A namespace, and what it may hold when an entry is added. A bare name has
 /// no bounds of its own.
 #[derive(Debug, Clone, Copy)]
@@ -98,4 +101,35 @@ impl Place {
     pub(super) fn release(&self) {
         self.share.slots.release(self.slot);
     }
+}
+
+/// Adds to `bytes` what keeps them within `limit`, making room in a bounded
+/// number of looks.
+pub(super) fn reserve(
+    bytes: &AtomicUsize,
+    weight: usize,
+    limit: usize,
+    look: impl FnMut(),
+) -> bool {
+    let add = |bytes: usize| bytes.checked_add(weight).filter(|sum| *sum <= limit);
+    let reserve = || {
+        bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, add)
+            .ok()
+    };
+    try_often(reserve, look).is_some()
+}
+
+/// Tries, and makes room before each further try.
+pub(super) fn try_often<T>(
+    attempt: impl Fn() -> Option<T>,
+    mut make_room: impl FnMut(),
+) -> Option<T> {
+    for _ in 0..LOOKS {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        make_room();
+    }
+    attempt()
 }

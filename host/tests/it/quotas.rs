@@ -32,7 +32,12 @@ fn ask(client: &mut Client, deed: &str, numbers: &[(&str, &str)]) -> u16 {
 #[test]
 fn a_flood_of_lines_does_not_fill_the_log() {
     let upstream = Upstream::start("a");
-    let gateway = gateway(&upstream, hostile(), ", limits: { log_lines: 5 }", "");
+    let gateway = gateway(
+        &upstream,
+        hostile(),
+        ", limits: { log_lines: 5, call_timeout: 5s }",
+        "",
+    );
     let mut client = gateway.client();
     for _ in 0..4 {
         let count = [("x-count", "1000")];
@@ -48,18 +53,18 @@ fn a_flood_of_lines_does_not_fill_the_log() {
 #[test]
 fn a_flood_of_counters_costs_no_other_plugin_any() {
     let upstream = Upstream::start("a");
-    let plugins = "named: { hostile: { limits: { counters: 50 } } }";
+    let plugins = "named: { hostile: { limits: { counters: 50, call_timeout: 5s } } }";
     let gateway = gateway(&upstream, hostile(), "", plugins);
-    let count = [("x-count", "3000")];
+    let count = [("x-count", "500")];
     assert_eq!(ask(&mut gateway.client(), "flood-counters", &count), 200);
     assert_eq!(gateway.metric("portcullis_state_entries"), Some(50.0));
-    assert_eq!(limited(&gateway, "counters"), 2_950.0);
+    assert_eq!(limited(&gateway, "counters"), 450.0);
 }
 
 #[test]
 fn stored_values_are_bounded() {
     let upstream = Upstream::start("a");
-    let step = ", allow: { store: true, discovery: true }, limits: { store_bytes: 100KiB }";
+    let step = ", allow: { store: true, discovery: true }, limits: { store_bytes: 100KiB, call_timeout: 5s }";
     let gateway = gateway(&upstream, wanting(), step, "");
     let numbers = [("x-count", "200"), ("x-bytes", "4000")];
     assert_eq!(ask(&mut gateway.client(), "store", &numbers), 200);
@@ -73,7 +78,7 @@ fn stored_values_are_bounded() {
 #[test]
 fn an_answer_beyond_its_size_and_calls_beyond_their_number_are_refused() {
     let upstream = Upstream::start("a");
-    let limits = "limits: { response_size: 1KiB, host_calls: 1000 }";
+    let limits = "limits: { response_size: 1KiB, host_calls: 1000, call_timeout: 5s }";
     let gateway = gateway(&upstream, hostile(), "", limits);
     let mut client = gateway.client();
     assert_eq!(ask(&mut client, "answer", &[("x-bytes", "1024")]), 200);
@@ -105,7 +110,8 @@ fn one_instance_too_many_is_an_answer_of_503() {
         held.join().expect("a reply")
     });
     assert_eq!(held, 200);
-    assert_eq!(limited(&gateway, "instances"), 1.0);
+    // Its completion hook found no room either.
+    assert!(limited(&gateway, "instances") >= 1.0);
     upstream.delay(Duration::ZERO);
     assert_eq!(ask(&mut client, "nothing", &[]), 200, "there is room again");
 }

@@ -14,8 +14,10 @@ fn gateway(upstream: &Upstream, step: &str) -> Gateway {
     let config = one_route(&[upstream.address], "", &step)
         .replace("  s:\n", "  users:\n")
         .replace("service: s\n", "service: users\n");
-    // Little memory, so that it is used up before the time is.
-    let config = format!("plugins: {{ limits: {{ memory: 8MiB }} }}\n{config}");
+    // Little memory, so that it is used up before the time is; and many calls,
+    // so that the time is used up before these are.
+    let limits = "limits: { memory: 8MiB, host_calls: 1000000000 }";
+    let config = format!("plugins: {{ {limits} }}\n{config}");
     let directory = lay_out(&[], &config);
     put(hostile(), &directory.path().join("plugins/hostile.wasm"));
     Gateway::start_in(directory, &[])
@@ -32,7 +34,7 @@ const DEEDS: [(&str, &str); 8] = [
     ("exit", "trap"),
     ("hog", "memory"),
     ("spin", "deadline"),
-    ("spin-in-calls", "trap"),
+    ("spin-in-calls", "deadline"),
     ("fail", "fail"),
     ("respond-nothing", "nonsense"),
 ];
