@@ -103,7 +103,7 @@ fn what_a_plugin_says_of_itself_is_written_into_its_file_once() {
         by_its_file.contains("nothing of it was run"),
         "{by_its_file}"
     );
-    let schema = |shown: &str| shown.split("needs: ").nth(1).map(str::to_owned);
+    let schema = |shown: &str| shown.split("wants: ").nth(1).map(str::to_owned);
     assert_eq!(schema(&by_itself), schema(&by_its_file));
 
     assert!(run(&["embed", file]).contains("unchanged"));
