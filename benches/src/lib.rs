@@ -15,7 +15,7 @@ use base64::{
 };
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use portcullis::{
-    config::{self, Allow, Match, Position, Service},
+    config::{self, Allow, Match, Position, QuarantinePolicy, Service},
     discovery::{InstanceList, Registry},
     exchange::{
         ClientAddr, Exchange, Phase, RequestId, ResponseHead, RouteIndex, Scheme, ServiceIndex,
@@ -122,6 +122,8 @@ impl Bench {
             limits: RuntimeOptions::default().limits,
             allow: Allow::all(),
             namespace: name.to_owned(),
+            quarantine: QuarantinePolicy::default(),
+            service: None,
             names: Arc::clone(&self.names),
             services: Arc::clone(&self.services),
         };

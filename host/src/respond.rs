@@ -33,6 +33,11 @@ pub enum Error {
     NoInstance,
     /// A filter or balancer failed.
     Plugin,
+    /// A filter or balancer failed too often and is not called; says for how
+    /// many seconds.
+    Quarantined(u64),
+    /// A filter or balancer is required and is not there.
+    PluginMissing,
     /// No connection to an instance.
     Connect,
     /// The upstream broke off or answered malformed HTTP.
@@ -51,7 +56,11 @@ impl Error {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NoService | Self::NoInstance | Self::Plugin => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoService
+            | Self::NoInstance
+            | Self::Plugin
+            | Self::Quarantined(_)
+            | Self::PluginMissing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect | Self::Upstream => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -64,7 +73,7 @@ impl Error {
             Self::Timeout => Failure::Timeout,
             Self::Upstream => Failure::Upstream,
             Self::NoInstance | Self::NoService => Failure::Unavailable,
-            Self::Plugin => Failure::Filter,
+            Self::Plugin | Self::Quarantined(_) | Self::PluginMissing => Failure::Filter,
             _ => Failure::Client,
         }
     }
@@ -83,6 +92,8 @@ impl fmt::Display for Error {
             Self::NoService => "no service is named for this request",
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
+            Self::Quarantined(_) => "a plugin failed too often and is not called for a while",
+            Self::PluginMissing => "a plugin that is required is missing",
             Self::Connect => "the upstream could not be connected to",
             Self::Upstream => "the upstream broke off or answered malformed HTTP",
             Self::Timeout => "the upstream took too long",
@@ -102,6 +113,9 @@ pub fn answer(error: &Error, request_id: &RequestId) -> Answer {
     );
     if let Error::MethodNotAllowed(allow) = error {
         headers.insert(header::ALLOW, allow_value(allow));
+    }
+    if let Error::Quarantined(seconds) = error {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
     Answer {
         status,
@@ -150,6 +164,8 @@ mod tests {
             (Error::NoService, 503),
             (Error::NoInstance, 503),
             (Error::Plugin, 503),
+            (Error::Quarantined(1), 503),
+            (Error::PluginMissing, 503),
             (Error::Timeout, 504),
         ];
         for (error, status) in cases {
@@ -165,6 +181,13 @@ mod tests {
             assert_eq!(json["request_id"], "abc");
             assert_eq!(json["detail"], error.to_string());
         }
+    }
+
+    #[test]
+    fn a_quarantine_says_when_to_come_back() {
+        let id = RequestId(HeaderValue::from_static("abc"));
+        let answer = answer(&Error::Quarantined(7), &id);
+        assert_eq!(answer.headers[header::RETRY_AFTER], "7");
     }
 
     #[test]

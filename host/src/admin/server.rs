@@ -91,7 +91,7 @@ fn show(admin: &Admin, path: &[&str]) -> Option<Answer> {
     Some(match path {
         ["health"] => json(StatusCode::OK, &json!({ "status": "alive" })),
         ["ready"] => match admin.ready.load(Ordering::Acquire) {
-            true => json(StatusCode::OK, &json!({ "status": "serving" })),
+            true => json(StatusCode::OK, &views::ready(admin)),
             false => problem(StatusCode::SERVICE_UNAVAILABLE, "the gateway drains"),
         },
         ["metrics"] => text(admin.metrics.render()),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     config::{Config, Route, Step},
     discovery::{Member, Service, Source},
-    plugin::{Capability, Plugin},
+    plugin::{Capability, Plugin, Quarantine},
+    snapshot::Snapshot,
 };
 
 use super::Admin;
@@ -17,7 +18,7 @@ use super::Admin;
 pub(super) fn plugins(admin: &Admin) -> Value {
     let snapshot = admin.current.load();
     let library = admin.status.library.load();
-    let plugins: Vec<Value> = library
+    let mut plugins: Vec<Value> = library
         .iter()
         .map(|(name, loaded)| {
             // What serves is what the snapshot holds, even if the file is broken by now.
@@ -26,18 +27,45 @@ pub(super) fn plugins(admin: &Admin) -> Value {
                 (Some(plugin), _) | (None, Ok(plugin)) => plugin_view(plugin),
                 (None, Err(_)) => json!({ "name": name }),
             };
+            let quarantine = quarantine(&snapshot, name);
             view["state"] = match serving {
+                _ if snapshot.missing.contains_key(name) => "missing".into(),
+                Some(_) if quarantine["quarantined"] != 0 => "quarantined".into(),
                 Some(_) => "serving".into(),
                 None if loaded.is_ok() => "loaded".into(),
                 None => "failed".into(),
             };
+            view["quarantine"] = quarantine;
             view["error"] = loaded.as_ref().err().map(String::as_str).into();
             view["used_by"] = used_by(&snapshot.config, name).into();
             view["uses"] = uses(&snapshot.config, name).into();
             view
         })
         .collect();
+    let in_library = |plugin: &str| library.iter().any(|(name, _)| name == plugin);
+    let missing = (snapshot.missing.iter()).filter(|(plugin, _)| !in_library(plugin));
+    plugins.extend(missing.map(|(plugin, why)| {
+        let used_by = used_by(&snapshot.config, plugin);
+        json!({ "name": plugin, "state": "missing", "error": why, "used_by": used_by })
+    }));
     json!({ "generation": snapshot.generation, "plugins": plugins })
+}
+
+/// The quarantines of a plugin, those of all its configurations together.
+fn quarantine(snapshot: &Snapshot, plugin: &str) -> Value {
+    let now = Instant::now();
+    let of = |quarantine: &&Quarantine| &**quarantine.plugin() == plugin;
+    let all: Vec<_> = (snapshot.quarantines().filter(of))
+        .map(|quarantine| quarantine.figures(now))
+        .collect();
+    let lasting = || all.iter().filter_map(|figures| figures.quarantined_for);
+    json!({
+        "configurations": all.len(),
+        "quarantined": lasting().count(),
+        "until": lasting().max().map(|longest| seconds(SystemTime::now() + longest)),
+        "failures": all.iter().map(|figures| figures.failures).sum::<u64>(),
+        "quarantines": all.iter().map(|figures| figures.quarantines).sum::<u64>(),
+    })
 }
 
 fn plugin_view(plugin: &Plugin) -> Value {
@@ -92,8 +120,33 @@ fn step_view(step: &Step) -> Value {
 /// `GET /api/v1/routes`: in the order of the configuration.
 pub(super) fn routes(admin: &Admin) -> Value {
     let snapshot = admin.current.load();
-    let routes: Vec<Value> = snapshot.config.routes.iter().map(route_view).collect();
+    let routes: Vec<Value> = (snapshot.config.routes.iter())
+        .map(|route| {
+            let mut view = route_view(route);
+            view["missing"] = missing(&snapshot, route).into();
+            view
+        })
+        .collect();
     json!({ "generation": snapshot.generation, "routes": routes })
+}
+
+/// The required filters of a route that are not there, so that it answers 503.
+fn missing<'a>(snapshot: &Snapshot, route: &'a Route) -> Vec<&'a str> {
+    let plugins = route.pipeline.iter().filter(|step| step.required);
+    plugins
+        .map(|step| step.plugin.as_str())
+        .filter(|plugin| snapshot.missing.contains_key(*plugin))
+        .collect()
+}
+
+/// `GET /ready` while new requests are welcome, with what cannot be served.
+pub(super) fn ready(admin: &Admin) -> Value {
+    let snapshot = admin.current.load();
+    let missing: Vec<_> = snapshot.missing.keys().collect();
+    match missing.is_empty() {
+        true => json!({ "status": "serving" }),
+        false => json!({ "status": "serving", "missing_plugins": missing }),
+    }
 }
 
 fn route_view(route: &Route) -> Value {

@@ -15,7 +15,7 @@ use crate::{
     exchange::{RouteIndex, ServiceIndex},
     observe::Metrics,
     pipeline::{Balancer, Slots},
-    plugin::{Directory, HostServices, Plugin, Runtime, RuntimeOptions},
+    plugin::{Directory, Faults, HostServices, Plugin, Runtime, RuntimeOptions},
     snapshot::{Builder, Library, Route, Snapshot},
     state::{Counters, KeyValue, ManualClock, Timestamp},
 };
@@ -208,6 +208,7 @@ fn builder(config: &Config, clock: &ManualClock) -> Builder {
             store: KeyValue::new(config.limits.store, clock.clock()),
             registry: Arc::clone(&registry),
             metrics: Arc::clone(&metrics),
+            faults: Faults::default(),
         }),
         registry,
         metrics,

@@ -36,6 +36,7 @@ mod pattern;
 mod plugin_limits;
 mod plugins;
 mod position;
+mod quarantine;
 mod reader;
 mod redact;
 mod retries;
@@ -57,8 +58,8 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use load::{Reading, load, parse, read};
 pub use model::{
     Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Listener,
-    Match, NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route,
-    Service, Step,
+    Match, NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries,
+    RetryOn, Route, Service, Step,
 };
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;

@@ -73,6 +73,28 @@ pub struct Plugins {
     pub allow: Allow,
     /// Plugins for which other limits or grants hold, by name.
     pub named: BTreeMap<String, NamedPlugin>,
+    /// When a plugin that fails is not called for a while.
+    pub quarantine: QuarantinePolicy,
+}
+
+/// When a plugin that fails again and again is not called for a while, and for
+/// how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuarantinePolicy {
+    /// Whether that happens at all. Default: yes.
+    pub enabled: bool,
+    /// Failures of one hook that are too many. Default 5.
+    pub failures: NonZeroU32,
+    /// The share of the hook's calls, in percent, that they have to be, counted
+    /// from the first failure on. Default 50.
+    pub percent: u32,
+    /// The time in which they are counted. Default 10 s.
+    pub within: Duration,
+    /// How long the first quarantine lasts; doubles with each. Default 1 s.
+    pub base: Duration,
+    /// The longest; after so long a time of health the next begins with `base`
+    /// again. Default 60 s.
+    pub max: Duration,
 }
 
 /// What compiling one plugin may take.
@@ -237,6 +259,9 @@ pub struct Step {
     pub config: PluginConfig,
     /// What happens if the plugin fails.
     pub on_error: OnError,
+    /// Whether the gateway starts without the plugin, and answers 503 where it
+    /// is missing. Never together with `OnError::Skip`.
+    pub required: bool,
     /// Whether an instance serves many requests.
     pub isolation: Isolation,
     /// The capabilities lent to the plugin.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    Allow, CompileLimits, NamedPlugin, PluginLimits, Plugins,
+    Allow, CompileLimits, NamedPlugin, PluginLimits, Plugins, QuarantinePolicy,
     allow::allow,
     duration::duration_up_to,
     name,
     node::Value,
     plugin_limits,
+    quarantine::quarantine,
     reader::Item,
     route::Services,
     scalar::{boolean, text},
@@ -54,6 +55,7 @@ impl Plugins {
             compile: CompileLimits::default(),
             file_size: Usual::default().file_size,
             limits: PluginLimits::default(),
+            quarantine: QuarantinePolicy::default(),
             allow: Allow::default(),
             named: BTreeMap::new(),
         }
@@ -71,7 +73,8 @@ impl Plugins {
     }
 }
 
-/// `{ directory, cache, cache_size, compile, limits, named }`; paths are relative
+/// `{ directory, cache, cache_size, compile, limits,
+/// quarantine, named }`; paths are relative
 /// to `base`. None if the directory is not known.
 pub(super) fn plugins(item: &Item<'_>, base: &Path, services: &Services<'_>) -> Option<Plugins> {
     let fields = item.fields(&[
@@ -80,6 +83,7 @@ pub(super) fn plugins(item: &Item<'_>, base: &Path, services: &Services<'_>) -> 
         "cache_size",
         "compile",
         "limits",
+        "quarantine",
         "named",
     ])?;
     let Usual { file_size, limits } = fields.read("limits", usual).unwrap_or_default();
@@ -102,6 +106,7 @@ pub(super) fn plugins(item: &Item<'_>, base: &Path, services: &Services<'_>) -> 
         limits,
         allow: beside.allow,
         named: named.unwrap_or_default(),
+        quarantine: fields.read_or("quarantine", beside.quarantine, quarantine),
     })
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Allow, Capability, Config, HealthCheck, Instance, Isolation, Limits, Match, OnError,
-    PluginConfig, PluginLimits, Plugins, Retries, RetryOn, Route, Service, Step,
+    PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn, Route, Service, Step,
     node::pointer_token, size,
 };
 
@@ -70,6 +70,7 @@ fn plugins(plugins: &Plugins) -> Value {
             "memory": size::shown(plugins.compile.memory),
         },
         "limits": limits,
+        "quarantine": quarantine(&plugins.quarantine),
         "named": named.collect::<Map<_, _>>(),
     })
 }
@@ -120,6 +121,17 @@ impl Allow {
         });
         Value::Object(all.into_iter().collect())
     }
+}
+
+fn quarantine(policy: &QuarantinePolicy) -> Value {
+    json!({
+        "enabled": policy.enabled,
+        "failures": policy.failures,
+        "percent": policy.percent,
+        "within": time(policy.within),
+        "base": time(policy.base),
+        "max": time(policy.max),
+    })
 }
 
 fn limits(limits: &Limits) -> Value {
@@ -216,6 +228,7 @@ fn step(step: &Step) -> Value {
             OnError::Fail => "fail",
             OnError::Skip => "skip",
         },
+        "required": step.required,
         "isolation": match step.isolation {
             Isolation::Reuse => "reuse",
             Isolation::PerRequest => "per_request",

@@ -1,8 +1,13 @@
 //! Reader of the uses of plugins: steps of a pipeline, and balancers.
 
 use super::{
-    Isolation, OnError, PluginConfig, Plugins, Step, allow::allow, name::name,
-    plugin_limits::limits, reader::Item, route::Services, scalar::choice,
+    Isolation, OnError, PluginConfig, Plugins, Step,
+    allow::allow,
+    name::name,
+    plugin_limits::limits,
+    reader::Item,
+    route::Services,
+    scalar::{boolean, choice},
 };
 
 /// What the steps of a file refer to.
@@ -13,19 +18,27 @@ pub(super) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// `{ plugin, config, on_error, isolation, allow, limits, namespace }`.
+    /// `{ plugin, config, on_error, required, isolation, allow, limits, namespace }`.
     pub(super) fn step(&self, item: &Item<'_>) -> Option<Step> {
         let fields = item.fields(&[
             "plugin",
             "config",
             "on_error",
+            "required",
             "isolation",
             "allow",
             "limits",
             "namespace",
         ])?;
+        let required = fields.read_or("required", false, boolean);
         let on_error = fields.read_or("on_error", OnError::default(), |item| {
-            choice(item, &[("fail", OnError::Fail), ("skip", OnError::Skip)])
+            let choices = [("fail", OnError::Fail), ("skip", OnError::Skip)];
+            let on_error = choice(item, &choices)?;
+            if required && on_error == OnError::Skip {
+                let message = "a required filter cannot be skipped";
+                return item.mistake(message, "leave out `on_error`, or `required`");
+            }
+            Some(on_error)
         });
         let isolation = fields.read_or("isolation", Isolation::default(), |item| {
             let choices = [
@@ -46,6 +59,7 @@ impl Steps<'_> {
                 |config| config.node.to_plugin_config(),
             ),
             on_error,
+            required,
             isolation,
             allow: allow.unwrap_or_else(|| usual.allow.clone()),
             limits: limits.unwrap_or_else(|| usual.limits.clone()),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{discovery::Checker, snapshot::Current};
@@ -14,6 +14,10 @@ use super::reload::{Outcome, Reloader};
 /// How often expired state and registrations are removed.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// The least time between two rounds of making spare instances, so that a flood
+/// of traps keeps no thread busy.
+const REFILL: Duration = Duration::from_millis(10);
+
 /// Starts the tasks. They end when the set is dropped.
 pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Current>) {
     let reloader = Arc::new(reloader);
@@ -22,6 +26,7 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Cu
         std::future::pending(),
     ));
     tasks.spawn_local(sweep(Arc::clone(&reloader), Arc::clone(&current)));
+    tasks.spawn_local(refill(Arc::clone(&reloader), Arc::clone(&current)));
     tasks.spawn_local(reload(reloader, current));
 }
 
@@ -49,5 +54,18 @@ async fn sweep(reloader: Arc<Reloader>, current: Arc<Current>) {
         if let Err(panic) = tokio::task::spawn_blocking(move || worker.sweep(&snapshot)).await {
             tracing::error!("sweeping ended by a panic: {panic}");
         }
+    }
+}
+
+/// Makes spare instances as soon as workers have taken some.
+async fn refill(reloader: Arc<Reloader>, current: Arc<Current>) {
+    loop {
+        reloader.spare_taken().await;
+        let snapshot = current.load();
+        let refilled = tokio::task::spawn_blocking(move || snapshot.refill_spares()).await;
+        if let Err(panic) = refilled {
+            tracing::error!("making spare instances ended by a panic: {panic}");
+        }
+        sleep(REFILL).await;
     }
 }

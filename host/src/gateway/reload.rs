@@ -5,6 +5,7 @@
 //! shown by the admin API.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,8 +16,10 @@ use crate::{
     config::{self, Capability, Config, Diagnostics, Step},
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
-    plugin::{Changes, Compiler, Directory, HostServices, Plugin, Runtime, RuntimeOptions, watch},
-    snapshot::{Builder, Library, Snapshot, Status},
+    plugin::{
+        Changes, Compiler, Directory, Faults, HostServices, Plugin, Runtime, RuntimeOptions, watch,
+    },
+    snapshot::{Builder, Draft, Library, Snapshot, Status},
     state::{Clock, Counters, KeyValue},
 };
 
@@ -49,12 +52,19 @@ pub(super) struct Reloader {
 
 /// What the current snapshot was built from.
 struct Running {
-    /// The configuration's text, `${NAME}` replaced, and its plugins' hashes.
     fingerprint: Fingerprint,
     generation: u64,
 }
 
-type Fingerprint = (String, Vec<(String, String)>);
+#[derive(PartialEq, Eq)]
+struct Fingerprint {
+    /// The configuration's text, `${NAME}` replaced.
+    config: String,
+    /// The hashes of its plugins.
+    plugins: Vec<(String, String)>,
+    /// The required plugins that are missing.
+    missing: BTreeSet<String>,
+}
 
 impl Reloader {
     /// Loads everything for the first time.
@@ -78,14 +88,17 @@ impl Reloader {
         let builder = builder(&config);
         let plugins = &config.plugins;
         let library = library(&runtime, &plugins.directory, plugins.file_size);
+        // A gateway that starts has nothing older to keep: it serves what it can.
         let draft = builder
-            .draft(Arc::clone(&config), &library, mistakes)
+            .draft_without(Arc::clone(&config), &library, mistakes, &|_| true)
             .map_err(StartError::Config)?;
-        let fingerprint = fingerprint(&config, draft.plugins());
+        warn_of_missing(&draft);
+        let fingerprint = fingerprint(&config, &draft);
         let snapshot = builder
             .finish(draft, config.workers.get(), 1)
             .map_err(StartError::Config)?;
         builder.metrics.reloaded(true, 1);
+        builder.metrics.plugins_missing(snapshot.missing.keys());
         let reloader = Self {
             file,
             environment,
@@ -121,9 +134,15 @@ impl Reloader {
     /// Removes what has expired, and makes spares of what was used up.
     pub(super) fn sweep(&self, snapshot: &Snapshot) {
         snapshot.refill_spares();
+        self.builder.host.faults.sweep(Instant::now());
         self.builder.host.counters.sweep();
         self.builder.host.store.sweep();
         self.builder.registry.expire(Instant::now());
+    }
+
+    /// Waits until a worker has taken a spare. Cancel safe.
+    pub(super) async fn spare_taken(&self) {
+        self.builder.host.faults.until_spare_taken().await;
     }
 
     /// Loads everything again. Blocks.
@@ -142,6 +161,9 @@ impl Reloader {
                 );
                 self.status.reloaded(None);
                 self.builder.metrics.reloaded(true, snapshot.generation);
+                self.builder
+                    .metrics
+                    .plugins_missing(snapshot.missing.keys());
                 let in_use = |name: &str| snapshot.plugins.iter().any(|p| p.name() == name);
                 self.builder.metrics.plugins().retain(in_use);
                 Outcome::Changed(Box::new(snapshot))
@@ -164,10 +186,12 @@ impl Reloader {
         let directory = &self.started.plugins.directory;
         let library = library(&self.runtime, directory, config.plugins.file_size);
         self.status.library.store(Arc::new(library.clone()));
-        let draft = self
-            .builder
-            .draft(Arc::clone(&config), &library, mistakes)?;
-        let fingerprint = fingerprint(&config, draft.plugins());
+        // What is missing already may go on to be, or nothing else could change.
+        let missing = self.running().fingerprint.missing.clone();
+        let may_miss = |plugin: &str| missing.contains(plugin);
+        let draft =
+            (self.builder).draft_without(Arc::clone(&config), &library, mistakes, &may_miss)?;
+        let fingerprint = fingerprint(&config, &draft);
         let generation = {
             let running = self.running();
             if running.fingerprint == fingerprint {
@@ -176,6 +200,7 @@ impl Reloader {
             running.generation + 1
         };
         let workers = self.started.workers.get();
+        warn_of_missing(&draft);
         let snapshot = self.builder.finish(draft, workers, generation)?;
         warn_of_fixed_parts(&self.started, &config);
         *self.running() = Running {
@@ -296,6 +321,7 @@ fn builder(config: &Config) -> Builder {
         store: KeyValue::new(config.limits.store, Clock::system()),
         registry: Arc::clone(&registry),
         metrics: Arc::clone(&metrics),
+        faults: Faults::default(),
     });
     show_state(&metrics, &host);
     Builder {
@@ -313,6 +339,11 @@ fn show_state(metrics: &Metrics, host: &Arc<HostServices>) {
         let services = registry.upgrade().map(|registry| registry.services());
         let services = services.unwrap_or_default();
         services.iter().flat_map(|s| health(s)).collect()
+    });
+    let faults = Arc::downgrade(host);
+    metrics.quarantines_from(move || {
+        let now = Instant::now();
+        (faults.upgrade()).map_or_else(BTreeMap::new, |host| host.faults.quarantined(now))
     });
     let host = Arc::downgrade(host);
     metrics.state_from(move || {
@@ -358,12 +389,21 @@ fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Arc<Plugin>, Stri
     loaded
 }
 
-fn fingerprint(config: &Config, plugins: &[Arc<Plugin>]) -> Fingerprint {
-    let hashes = plugins
-        .iter()
-        .map(|plugin| (plugin.name().to_owned(), plugin.hash().to_owned()))
-        .collect();
-    (format!("{config:?}"), hashes)
+fn fingerprint(config: &Config, draft: &Draft) -> Fingerprint {
+    let hash = |plugin: &Arc<Plugin>| (plugin.name().to_owned(), plugin.hash().to_owned());
+    Fingerprint {
+        config: format!("{config:?}"),
+        plugins: draft.plugins().iter().map(hash).collect(),
+        missing: draft.missing().map(str::to_owned).collect(),
+    }
+}
+
+/// Says what the gateway does without.
+fn warn_of_missing(draft: &Draft) {
+    if draft.missing().next().is_some() {
+        let why = draft.why_missing();
+        tracing::error!("required plugins are missing, and what needs them answers 503:\n{why}");
+    }
 }
 
 /// Says what of a new configuration waits for the next start.

@@ -31,6 +31,9 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// How many there are; a hook as a number is below it.
+    pub const COUNT: usize = Self::ALL.len();
+
     const ALL: [Self; 5] = [
         Self::Request,
         Self::Response,
@@ -61,7 +64,7 @@ impl FilterMetrics {
         self.0.called(hook, took);
     }
 
-    /// A call failed in this way. One atomic addition; of ways there are few.
+    /// A call failed in this way, or was not made. One atomic addition; of ways there are few.
     pub fn failed(&self, kind: &'static str) {
         self.0.failed(kind);
     }
@@ -86,7 +89,7 @@ impl BalancerMetrics {
         self.0.called(hook, took);
     }
 
-    /// A call failed in this way. One atomic addition; of ways there are few.
+    /// A call failed in this way, or was not made. One atomic addition; of ways there are few.
     pub fn failed(&self, kind: &'static str) {
         self.0.failed(kind);
     }

@@ -1,9 +1,10 @@
 //! All metrics of a process.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::SystemTime,
@@ -34,6 +35,8 @@ pub struct Metrics {
     reloads: Reloads,
     health: OnceLock<Source<Vec<InstanceHealth>>>,
     state: OnceLock<Source<StateFigures>>,
+    quarantines: OnceLock<Source<BTreeMap<Arc<str>, u64>>>,
+    missing: Mutex<Vec<String>>,
 }
 
 /// An instance's health, as a scrape finds it.
@@ -108,6 +111,8 @@ impl Metrics {
             reloads: Reloads::default(),
             health: OnceLock::new(),
             state: OnceLock::new(),
+            quarantines: OnceLock::new(),
+            missing: Mutex::default(),
         }
     }
 
@@ -177,6 +182,21 @@ impl Metrics {
         self.state.get_or_init(|| Source(Box::new(read)));
     }
 
+    /// Where the quarantined uses of each plugin are asked, at each scrape. The
+    /// first counts.
+    pub fn quarantines_from(
+        &self,
+        read: impl Fn() -> BTreeMap<Arc<str>, u64> + Send + Sync + 'static,
+    ) {
+        self.quarantines.get_or_init(|| Source(Box::new(read)));
+    }
+
+    /// The required plugins that are missing from now on.
+    pub fn plugins_missing<'a>(&self, plugins: impl Iterator<Item = &'a String>) {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        *missing = plugins.cloned().collect();
+    }
+
     /// Everything in Prometheus' text format, version 0.0.4. Reads `/proc`
     /// and allocates: for the control thread.
     pub fn render(&self) -> String {
@@ -187,6 +207,7 @@ impl Metrics {
         filter::render_filters(&self.filters.living(), &mut out);
         filter::render_balancers(&self.balancers.living(), &mut out);
         self.plugins.render(&mut out);
+        self.render_absent(&mut out);
         self.render_health(&mut out);
         self.connections
             .render("portcullis_connections", "Connections of clients", &mut out);
@@ -204,6 +225,24 @@ impl Metrics {
             Number::Count(1),
         );
         out.finish()
+    }
+
+    /// Plugins that are not called, or cannot be.
+    fn render_absent(&self, out: &mut Exposition) {
+        let name = "portcullis_plugin_quarantined";
+        let help = "Configurations of a plugin that are quarantined.";
+        out.family(name, Type::Gauge, help);
+        let quarantined = self.quarantines.get().map(|source| (source.0)());
+        for (plugin, count) in quarantined.unwrap_or_default() {
+            out.sample(name, &[("plugin", &plugin)], Number::Count(count));
+        }
+        let name = "portcullis_plugin_missing";
+        let help = "Always 1: a required plugin that is not there or does not load.";
+        out.family(name, Type::Gauge, help);
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        for plugin in missing.iter() {
+            out.sample(name, &[("plugin", plugin)], Number::Count(1));
+        }
     }
 
     fn render_health(&self, out: &mut Exposition) {

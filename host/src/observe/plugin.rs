@@ -86,6 +86,13 @@ impl PluginMetrics {
         });
     }
 
+    /// A use of this plugin was quarantined, or stays so after a probe.
+    pub fn quarantined(&self, plugin: &str) {
+        self.of(plugin, |series| {
+            series.quarantines.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+
     /// Forgets the series of plugins that are gone.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
         self.plugins.pin().retain(|plugin, _| stays(plugin));
@@ -119,6 +126,13 @@ impl PluginMetrics {
         );
         for (plugin, series) in &plugins {
             let count = series.traps.load(Ordering::Relaxed);
+            out.sample(name, &[("plugin", plugin)], Number::Count(count));
+        }
+        let name = "portcullis_plugin_quarantines_total";
+        let help = "Quarantines of a plugin that began, or were prolonged after a probe.";
+        out.family(name, Type::Counter, help);
+        for (plugin, series) in &plugins {
+            let count = series.quarantines.load(Ordering::Relaxed);
             out.sample(name, &[("plugin", plugin)], Number::Count(count));
         }
         let name = "portcullis_plugin_metrics_dropped_total";
@@ -286,6 +300,7 @@ mod tests {
             ("traps_total", &[]),
             ("limited_total", &[]),
             ("metrics_dropped_total", &[]),
+            ("quarantined", &[]),
             (&long, &[]),
             ("good", &[("", "")]),
             ("good", &[("Upper", "")]),
@@ -304,7 +319,11 @@ mod tests {
         let own = samples
             .keys()
             .filter(|(_, labels)| labels.contains(&("plugin".into(), "p".into())));
-        assert_eq!(own.count(), 3, "its gauge, its traps, what it lost");
+        assert_eq!(
+            own.count(),
+            4,
+            "its gauge, its traps, its quarantines, what it lost"
+        );
     }
 
     #[test]

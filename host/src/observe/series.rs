@@ -24,7 +24,14 @@ const LABELS: usize = 16;
 const BYTES: usize = 1024;
 
 /// Names that would collide with the gateway's own families.
-const RESERVED: [&str; 3] = ["limited_total", "metrics_dropped_total", "traps_total"];
+const RESERVED: [&str; 6] = [
+    "limited_total",
+    "metrics_dropped_total",
+    "missing",
+    "quarantined",
+    "quarantines_total",
+    "traps_total",
+];
 
 /// What a name was first used as, which it stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,7 @@ pub(super) struct Series {
     pub(super) dropped: AtomicU64,
     pub(super) traps: AtomicU64,
     pub(super) limited: Arc<Limited>,
+    pub(super) quarantines: AtomicU64,
 }
 
 impl Default for Series {
@@ -55,6 +63,7 @@ impl Default for Series {
             dropped: AtomicU64::new(0),
             traps: AtomicU64::new(0),
             limited: Arc::default(),
+            quarantines: AtomicU64::new(0),
         }
     }
 }

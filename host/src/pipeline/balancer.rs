@@ -10,26 +10,56 @@ use crate::{
     discovery::{Instance, InstanceList, Watch},
     exchange::{Exchange, NO_STEP},
     observe::{BalancerMetrics, Hook},
-    plugin::{PluginError, Work},
+    plugin::{Admission, PluginError, Work},
     respond::Error,
 };
 
-use super::Slot;
+use super::{Slot, report};
 
 /// One worker's balancer of one service.
 pub struct Balancer {
     watch: RefCell<Watch>,
-    /// The plugin that picks. None: instances are taken in turn.
-    plugin: Option<Picker>,
+    chooser: Chooser<Picker>,
     turn: Cell<usize>,
+}
+
+/// Who picks of a service's instances, in one of the forms that a balancer has
+/// while a snapshot is built.
+#[derive(Debug)]
+pub enum Chooser<P> {
+    /// Nobody: instances are taken in turn.
+    Turn,
+    /// A plugin.
+    Plugin(P),
+    /// A plugin that is required and is not there: nothing is picked.
+    Missing,
+}
+
+impl<P> Chooser<P> {
+    /// The same in another form.
+    pub fn map<Q>(self, change: impl FnOnce(P) -> Q) -> Chooser<Q> {
+        match self {
+            Self::Turn => Chooser::Turn,
+            Self::Plugin(plugin) => Chooser::Plugin(change(plugin)),
+            Self::Missing => Chooser::Missing,
+        }
+    }
+
+    /// The plugin, if there is one.
+    pub fn plugin(&self) -> Option<&P> {
+        match self {
+            Self::Plugin(plugin) => Some(plugin),
+            Self::Turn | Self::Missing => None,
+        }
+    }
 }
 
 impl Balancer {
     /// A balancer over a service's instances.
-    pub fn new(watch: Watch, plugin: Option<(Slot, BalancerMetrics)>) -> Self {
+    pub fn new(watch: Watch, chooser: Chooser<(Slot, BalancerMetrics)>) -> Self {
         Self {
             watch: RefCell::new(watch),
-            plugin: plugin.map(|(slot, metrics)| Picker {
+            chooser: chooser.map(|(slot, metrics)| Picker {
                 slot,
                 metrics,
                 known: Cell::new(None),
@@ -46,9 +76,10 @@ impl Balancer {
         if list.instances.is_empty() {
             return Err(Error::NoInstance);
         }
-        let index = match &self.plugin {
-            None => Some(self.in_turn(&list.instances, &exchange.tried)),
-            Some(picker) => picker.pick(list, exchange, attempt)?,
+        let index = match &self.chooser {
+            Chooser::Turn => Some(self.in_turn(&list.instances, &exchange.tried)),
+            Chooser::Plugin(picker) => picker.pick(list, exchange, attempt)?,
+            Chooser::Missing => return Err(Error::PluginMissing),
         };
         index
             .and_then(|index| list.instances.get(index))
@@ -58,7 +89,7 @@ impl Balancer {
 
     /// What the plugin's instance has done, where that is counted.
     pub fn work(&self) -> Option<Work> {
-        self.plugin.as_ref()?.slot.work()
+        self.chooser.plugin()?.slot.work()
     }
 
     /// The next one. A retry takes any that its request has not tried, and
@@ -97,6 +128,10 @@ impl Picker {
         }
         exchange.step = NO_STEP;
         let started = Instant::now();
+        let admission = match self.slot.quarantine().is_healthy() {
+            true => Admission::Free,
+            false => self.admit(started)?,
+        };
         let picked = self.slot.call(|instance| {
             if self.known.get() != Some(list.version) {
                 instance.instances_changed(list)?;
@@ -108,21 +143,30 @@ impl Picker {
         });
         self.metrics.called(Hook::Pick, started.elapsed());
         match picked {
-            Ok(index) => Ok(index.map(|index| index as usize)),
-            Err(error) => Err(self.failed(exchange, &error)),
+            Ok(index) => {
+                if admission != Admission::Free {
+                    let quarantine = self.slot.quarantine();
+                    quarantine.succeeded(Hook::Pick, admission, Instant::now());
+                }
+                Ok(index.map(|index| index as usize))
+            }
+            Err(error) => Err(self.failed(exchange, admission, &error)),
         }
     }
 
+    /// Asks the quarantine of a plugin that failed.
     #[cold]
-    fn failed(&self, exchange: &Exchange, error: &PluginError) -> Error {
-        let kind = error.kind.as_str();
-        self.metrics.failed(kind);
-        tracing::warn!(
-            plugin = %error.plugin,
-            request_id = exchange.request_id.as_str(),
-            kind,
-            "{error}"
-        );
+    fn admit(&self, now: Instant) -> Result<Admission, Error> {
+        self.slot.quarantine().admit(None, now).map_err(|refused| {
+            self.metrics.failed(report::QUARANTINED);
+            report::refused(refused)
+        })
+    }
+
+    #[cold]
+    fn failed(&self, exchange: &Exchange, admission: Admission, error: &PluginError) -> Error {
+        self.metrics.failed(error.kind.as_str());
+        report::failed(&self.slot, Hook::Pick, admission, exchange, error);
         Error::Plugin
     }
 }

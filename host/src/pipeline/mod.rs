@@ -6,11 +6,12 @@
 //! bodies. Called by `proxy`; built by `snapshot`.
 
 mod balancer;
+mod report;
 mod run;
 mod slots;
 mod step;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, Chooser};
 pub use run::Run;
 pub use slots::{Slot, SlotIndex, Slots};
 pub use step::{Pipeline, Step};

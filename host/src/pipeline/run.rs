@@ -8,11 +8,11 @@ use crate::{
     config::{Isolation, OnError},
     exchange::{Answer, Exchange, Outcome, ResponseHead},
     observe::Hook,
-    plugin::{Instance, PluginError, Verdict},
+    plugin::{Admission, Instance, PluginError, Probe, Verdict},
     respond::{self, Error},
 };
 
-use super::{Pipeline, Slots, Step};
+use super::{Pipeline, Slot, Slots, Step, report};
 
 /// How far one request has come in its pipeline. Lives as long as the
 /// exchange; every filter that was entered is told the outcome once.
@@ -24,6 +24,8 @@ pub struct Run {
     passed: usize,
     /// Instances of filters that are isolated per request, by step.
     isolated: Vec<(usize, Instance)>,
+    /// Filters in quarantine that this request may try out, by step.
+    probes: Vec<(usize, Probe)>,
     /// Of the side that runs.
     laps: Laps,
 }
@@ -37,6 +39,9 @@ impl Run {
         slots: &Slots,
         exchange: &mut Box<Exchange>,
     ) -> Result<Option<Answer>, Error> {
+        if pipeline.incomplete {
+            return Err(Error::PluginMissing);
+        }
         self.laps = Laps::default();
         for (position, step) in pipeline.steps.iter().enumerate() {
             self.entered = position + 1;
@@ -51,7 +56,13 @@ impl Run {
                         return Ok(exchange.answer.take());
                     }
                     Err(_) if step.on_error == OnError::Skip => {}
-                    Err(_) => return Err(Error::Plugin),
+                    Err(error) => {
+                        // What was not called is told nothing in the end.
+                        if matches!(error, Error::Quarantined(_)) {
+                            self.entered = position;
+                        }
+                        return Err(error);
+                    }
                 }
             }
             self.passed = position + 1;
@@ -84,7 +95,7 @@ impl Run {
                     exchange.answer.take()
                 }
                 Err(_) if step.on_error == OnError::Skip => None,
-                Err(_) => Some(respond::answer(&Error::Plugin, &exchange.request_id)),
+                Err(error) => Some(respond::answer(&error, &exchange.request_id)),
             };
             if let Some(Answer {
                 status,
@@ -117,6 +128,9 @@ impl Run {
                 let _ = self.call(position, step, slots, exchange, Hook::Completion, hook);
             }
         }
+        if !self.probes.is_empty() {
+            self.abandon_probes(pipeline, slots);
+        }
     }
 
     /// Calls one hook of one step, and notes its time and its failure.
@@ -128,10 +142,14 @@ impl Run {
         exchange: &mut Box<Exchange>,
         hook: Hook,
         call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
-    ) -> Result<T, PluginError> {
+    ) -> Result<T, Error> {
+        let slot = slots.slot(step.slot);
+        let admission = match slot.quarantine().is_healthy() {
+            true => Admission::Free,
+            false => self.admit(position, step, slot, hook)?,
+        };
         self.laps.start();
         exchange.step = position;
-        let slot = slots.slot(step.slot);
         let result = match step.isolation {
             Isolation::Reuse => slot.call(|instance| call(instance, exchange)),
             Isolation::PerRequest => self
@@ -139,10 +157,58 @@ impl Run {
                 .and_then(|instance| call(instance, exchange)),
         };
         step.metrics.called(hook, self.laps.lap());
-        if let Err(error) = &result {
-            failed(step, exchange, error);
+        match result {
+            Ok(value) if admission == Admission::Free => Ok(value),
+            Ok(value) => {
+                self.succeeded(position, slot, hook, admission);
+                Ok(value)
+            }
+            Err(error) => {
+                step.metrics.failed(error.kind.as_str());
+                report::failed(slot, hook, admission, exchange, &error);
+                self.probes.retain(|(of, _)| *of != position);
+                Err(Error::Plugin)
+            }
         }
-        result
+    }
+
+    /// Asks the quarantine of a plugin that failed.
+    #[cold]
+    fn admit(
+        &mut self,
+        position: usize,
+        step: &Step,
+        slot: &Slot,
+        hook: Hook,
+    ) -> Result<Admission, Error> {
+        let held = self.probes.iter().find(|(of, _)| *of == position);
+        let held = held.map(|(_, probe)| *probe);
+        let admission = slot.quarantine().admit(held, Instant::now());
+        match admission {
+            Ok(Admission::Probe(probe)) if held.is_none() => self.probes.push((position, probe)),
+            Ok(_) => {}
+            // That costs no request anything.
+            Err(_) if hook == Hook::Completion => {}
+            Err(_) => step.metrics.failed(report::QUARANTINED),
+        }
+        admission.map_err(report::refused)
+    }
+
+    #[cold]
+    fn succeeded(&mut self, position: usize, slot: &Slot, hook: Hook, admission: Admission) {
+        let healed = slot.quarantine().succeeded(hook, admission, Instant::now());
+        if healed {
+            self.probes.retain(|(of, _)| *of != position);
+        }
+    }
+
+    /// Lets others try out what this request did not come to.
+    #[cold]
+    fn abandon_probes(&mut self, pipeline: &Pipeline, slots: &Slots) {
+        for (position, probe) in self.probes.drain(..) {
+            let slot = slots.slot(pipeline.steps[position].slot);
+            slot.quarantine().abandon(probe);
+        }
     }
 
     /// The instance that this request has of a step, made at its first hook.
@@ -179,15 +245,4 @@ impl Laps {
         let started = self.0.replace(now);
         started.map_or(Duration::ZERO, |started| now - started)
     }
-}
-
-#[cold]
-fn failed(step: &Step, exchange: &Exchange, error: &PluginError) {
-    step.metrics.failed(error.kind.as_str());
-    tracing::warn!(
-        plugin = %error.plugin,
-        request_id = exchange.request_id.as_str(),
-        kind = error.kind.as_str(),
-        "{error}"
-    );
 }

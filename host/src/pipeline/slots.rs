@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use crate::plugin::{Configured, Instance, PluginError, Work};
+use crate::plugin::{Configured, Instance, PluginError, Quarantine, Work};
 
 /// Index of a configured plugin in its snapshot, and of its instance in each
 /// worker's `Slots`.
@@ -12,6 +12,8 @@ pub struct SlotIndex(pub usize);
 /// One instance, and what it can be made anew from.
 pub struct Slot {
     configured: Arc<Configured>,
+    /// That of `configured`, one step nearer.
+    quarantine: Arc<Quarantine>,
     instance: RefCell<Option<Instance>>,
 }
 
@@ -19,6 +21,7 @@ impl Slot {
     /// A slot with a ready instance.
     pub fn new(configured: Arc<Configured>, instance: Instance) -> Self {
         Self {
+            quarantine: Arc::clone(configured.quarantine()),
             configured,
             instance: RefCell::new(Some(instance)),
         }
@@ -40,6 +43,17 @@ impl Slot {
             *place = None;
         }
         result
+    }
+
+    /// Whether the plugin is to be called.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// How many lines of failures were lost before one that may be logged now;
+    /// none if this one is lost too.
+    pub fn failure_line(&self) -> Option<u64> {
+        self.configured.failure_line()
     }
 
     /// A fresh instance that is the caller's alone.

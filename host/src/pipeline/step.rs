@@ -31,6 +31,8 @@ pub struct Step {
 pub struct Pipeline {
     /// The filters.
     pub steps: Box<[Step]>,
+    /// True if a required filter is not there, so that no request may pass.
+    pub incomplete: bool,
 }
 
 impl Pipeline {

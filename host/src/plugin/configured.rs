@@ -1,15 +1,25 @@
 //! A plugin with a configuration: a template that makes instances.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crossbeam_queue::ArrayQueue;
 use wasmtime::component::InstancePre;
 
-use crate::config::{Allow, PluginLimits};
+use crate::config::{Allow, PluginLimits, QuarantinePolicy};
 
 use super::{
     ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
-    allowance::Allowance, capability::Grants, data::Data, instance::Host, link,
+    Quarantine,
+    allowance::Allowance,
+    capability::Grants,
+    data::Data,
+    faults::Use,
+    instance::Host,
+    link,
+    log_budget::{FAILURE_LINES, Line},
 };
 
 /// What a step says of its plugin, and what a snapshot adds.
@@ -23,6 +33,10 @@ pub struct ConfiguredOptions {
     /// Whose counters and stored values it sees; the plugin's name, unless it
     /// shares those of others or has some of its own.
     pub namespace: String,
+    /// When failures are too many.
+    pub quarantine: QuarantinePolicy,
+    /// The service that it picks instances of, if it is a balancer.
+    pub service: Option<String>,
     /// The names of the snapshot's routes and services.
     pub names: Arc<Names>,
     /// What the gateway lends.
@@ -35,6 +49,7 @@ pub struct Configured {
     pre: InstancePre<Data>,
     config: String,
     host: Host,
+    quarantine: Arc<Quarantine>,
     /// An instance that waits for one to fail.
     spare: ArrayQueue<Instance>,
 }
@@ -60,6 +75,17 @@ impl Configured {
             .compiled()
             .linked(grants)
             .map_err(|error| ConfigureError::Link(format!("{error:#}")))?;
+        let used = Use {
+            plugin: Arc::clone(&plugin.identity().name),
+            hash: plugin.hash().to_owned(),
+            config: options.config.clone(),
+            bounds: format!("{:?} {:?}", options.limits, options.allow),
+            service: options.service,
+            policy: format!("{:?}", options.quarantine),
+        };
+        let services = &options.services;
+        let policy = options.quarantine;
+        let quarantine = (services.faults).quarantine(used, policy, &services.metrics);
         let allowance = Allowance::new(
             plugin.name(),
             &options.namespace,
@@ -68,6 +94,7 @@ impl Configured {
             &options.services.metrics,
         );
         Ok(Self {
+            quarantine,
             plugin,
             pre,
             config: options.config,
@@ -83,6 +110,24 @@ impl Configured {
     /// The plugin.
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
+    }
+
+    /// Whether it may be called; shared by all that have the same plugin and
+    /// configuration.
+    pub fn quarantine(&self) -> &Arc<Quarantine> {
+        &self.quarantine
+    }
+
+    /// How many lines of failures were lost before one that may be logged now;
+    /// none if this one is lost too.
+    pub fn failure_line(&self) -> Option<u64> {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let second = since_epoch.unwrap_or_default().as_secs();
+        match self.plugin.identity().failures.take(second, FAILURE_LINES) {
+            Line::Write => Some(0),
+            Line::WriteAfter(lost) => Some(lost),
+            Line::Lose => None,
+        }
     }
 
     /// Makes an instance and hands it its configuration: some 20 µs, and what
@@ -125,12 +170,14 @@ impl Configured {
         Ok(instance)
     }
 
-    /// An instance in place of one that failed: the spare, if there is one.
+    /// An instance in place of one that failed: the spare, if there is one. The
+    /// next is made elsewhere meanwhile.
     ///
     /// # Errors
     ///
     /// As `instantiate`.
     pub fn replacement(&self) -> Result<Instance, PluginError> {
+        self.host.services.faults.spare_taken();
         match self.spare.pop() {
             Some(spare) => Ok(spare),
             None => self.instantiate(),

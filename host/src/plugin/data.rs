@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Hooks, HostServices, Names, PluginError, PluginErrorKind, allowance::Allowance, crossing::Work,
-    host::Output, limiter::Limiter, wit::Refusal,
+    host::Output, limiter::Limiter, log_budget::LogBudget, wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
@@ -23,11 +23,19 @@ const HANDLES: usize = 1_024;
 /// Who a plugin is, for its own lines and errors.
 pub(super) struct Identity {
     pub(super) name: Arc<str>,
+    /// SHA-256 of the file.
+    pub(super) hash: String,
+    /// Of lines that say that a call failed.
+    pub(super) failures: LogBudget,
 }
 
 impl Identity {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.into() }
+    pub(super) fn new(name: &str, hash: String) -> Self {
+        Self {
+            name: name.into(),
+            hash,
+            failures: LogBudget::default(),
+        }
     }
 
     pub(super) fn error(&self, kind: PluginErrorKind, message: impl Into<String>) -> PluginError {
@@ -35,6 +43,7 @@ impl Identity {
             plugin: Arc::clone(&self.name),
             kind,
             message: message.into(),
+            backtrace: None,
         }
     }
 }

@@ -118,11 +118,22 @@ pub enum PluginErrorKind {
     Fail,
     /// It gave an answer that makes no sense.
     Nonsense,
-    /// No place for one more instance.
+    /// No instance to call: no place for one more, or the one that is the
+    /// request's own has failed before.
     Unavailable,
 }
 
 impl PluginErrorKind {
+    /// True if the plugin is at fault in a way that it does not know of itself:
+    /// what quarantines it. A plugin that says that it failed works, and one
+    /// that finds no place was not asked.
+    pub fn is_fault(self) -> bool {
+        match self {
+            Self::Trap | Self::Deadline | Self::Memory | Self::Nonsense => true,
+            Self::Fail | Self::Unavailable => false,
+        }
+    }
+
     /// One word, for metrics and the log.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,6 +157,9 @@ pub struct PluginError {
     pub kind: PluginErrorKind,
     /// What happened, for people.
     pub message: String,
+    /// Where it was, a line for each function, if it has not failed in this way
+    /// before.
+    pub backtrace: Option<Box<str>>,
 }
 
 impl fmt::Display for PluginError {

@@ -2,14 +2,13 @@
 //! worker that owns it. The hot path of the gateway.
 
 use std::{
-    any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use wasmtime::{
-    Store, Trap,
+    Store,
     component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc},
 };
 
@@ -24,6 +23,7 @@ use super::{
     data::{Data, Hook},
     deadline,
     exports::Functions,
+    failure::flatten,
     ticker::{Activity, ticks},
     wit,
 };
@@ -277,7 +277,7 @@ impl Instance {
         call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
     ) -> Result<R, PluginError> {
         if self.poisoned {
-            return Err(self.error(Kind::Trap, "was called again after it failed"));
+            return Err(self.error(Kind::Unavailable, "was called again after it failed"));
         }
         self.activity.begin();
         deadline::set(&mut self.store, ticks);
@@ -296,76 +296,6 @@ impl Instance {
     fn error(&self, kind: Kind, message: impl Into<String>) -> PluginError {
         self.store.data().identity.error(kind, message)
     }
-}
-
-/// A call that did not return.
-enum Failure {
-    Error(wasmtime::Error),
-    Panic(Box<dyn Any + Send>),
-}
-
-#[inline]
-fn flatten<T>(result: Result<wasmtime::Result<T>, Box<dyn Any + Send>>) -> Result<T, Failure> {
-    match result {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::Error(error)),
-        Err(panic) => Err(Failure::Panic(panic)),
-    }
-}
-
-impl Failure {
-    #[cold]
-    fn explain(self, store: &mut Store<Data>) -> PluginError {
-        let data = store.data_mut();
-        let said = data.finish_output();
-        let (kind, mut message) = match &self {
-            Self::Panic(panic) => (
-                Kind::Trap,
-                format!("a host function panicked: {}", text(panic)),
-            ),
-            Self::Error(error) => explain(error, data),
-        };
-        if let (Kind::Trap | Kind::Memory, Some(said)) = (kind, said) {
-            message = format!("{message}; it said last: {said}");
-        }
-        if kind != Kind::Unavailable {
-            data.services.metrics.plugins().trapped(&data.identity.name);
-        }
-        data.identity.error(kind, message)
-    }
-}
-
-fn explain(error: &wasmtime::Error, data: &mut Data) -> (Kind, String) {
-    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return (
-            Kind::Unavailable,
-            format!("there is no place for one more instance: {error}"),
-        );
-    }
-    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        let limits = data.overdue();
-        let message = format!(
-            "took longer than it may ({:?} a call, {:?} to start)",
-            limits.call_timeout, limits.start_timeout
-        );
-        return (Kind::Deadline, message);
-    }
-    let reason = error.root_cause();
-    if data.limiter.refused() {
-        let limit = data.limiter.memory();
-        return (
-            Kind::Memory,
-            format!("wants more than its {limit} bytes of memory: {reason}"),
-        );
-    }
-    (Kind::Trap, format!("trapped: {reason}"))
-}
-
-fn text(panic: &Box<dyn Any + Send>) -> &str {
-    let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use super::{
 
 /// One plugin: a component that was compiled and accepted.
 pub struct Plugin {
-    hash: String,
     size: u64,
     compiled: Arc<Compiled>,
     identity: Arc<Identity>,
@@ -42,10 +41,9 @@ impl Plugin {
         limits: &PluginLimits,
     ) -> Result<Self, LoadError> {
         let mut plugin = Self {
-            hash,
             size,
             compiled,
-            identity: Arc::new(Identity::new(name)),
+            identity: Arc::new(Identity::new(name, hash)),
             description: Description::default(),
             described_by: DescribedBy::Nobody,
             activity,
@@ -97,7 +95,7 @@ impl Plugin {
 
     /// SHA-256 of the file, in hexadecimal.
     pub fn hash(&self) -> &str {
-        &self.hash
+        &self.identity.hash
     }
 
     /// Bytes of the file.

@@ -1,6 +1,9 @@
-//! Lines per second that a plugin may log.
+//! Lines per second that a plugin may cause in the log.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Lines about its failures that are written in one second.
+pub(super) const FAILURE_LINES: u32 = 5;
 
 /// Counts a plugin's lines. The word holds the second in its upper half and
 /// the lines of that second in its lower; lost lines are counted on.

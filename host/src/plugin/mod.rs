@@ -17,7 +17,8 @@
 //! holds), then `host`, one file per interface that plugins import. `ticker`
 //! keeps deadlines, `limiter` memory, `allowance` every other limit, `cache`
 //! compiled code; `compiler` has it made in a process of its own (`confined`);
-//! `description` is what a file says of itself. `schema`, `loader`
+//! `description` is what a file says of itself; `failure` says what became of a
+//! call, `quarantine` whether there shall be another. `schema`, `loader`
 //! and `watcher` stand beside: configuration against a plugin's schema, the
 //! plugin directory, and changes of it.
 //!
@@ -39,6 +40,8 @@ mod description;
 mod embed;
 mod error;
 mod exports;
+mod failure;
+mod faults;
 mod host;
 mod instance;
 mod limiter;
@@ -48,6 +51,7 @@ mod loaded;
 mod loader;
 mod log_budget;
 mod names;
+mod quarantine;
 mod runtime;
 pub mod schema;
 mod services;
@@ -66,10 +70,12 @@ pub use description::{DescribedBy, Description};
 pub use embed::describe;
 pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
 pub use exports::{Hooks, Reads};
+pub use faults::Faults;
 pub use instance::{Instance, Verdict};
 pub use loaded::Plugin;
 pub use loader::{Directory, LARGEST_FILE, ReadError, read};
 pub use names::Names;
+pub use quarantine::{Admission, Probe, Quarantine, QuarantineFigures, Refused};
 pub use runtime::{Runtime, RuntimeOptions};
 pub use services::HostServices;
 pub use watcher::{Changes, watch};

@@ -8,6 +8,8 @@ use crate::{
     state::{Clock, Counters, KeyValue},
 };
 
+use super::Faults;
+
 /// What the gateway lends to its plugins. Shared by all, and by all workers.
 pub struct HostServices {
     /// Numbers with a time to live.
@@ -18,6 +20,8 @@ pub struct HostServices {
     pub registry: Arc<Registry>,
     /// Where plugins' own metrics go.
     pub metrics: Arc<Metrics>,
+    /// Quarantines, and what was logged of failures.
+    pub faults: Faults,
 }
 
 impl HostServices {
@@ -29,6 +33,7 @@ impl HostServices {
             store: KeyValue::new(0, Clock::system()),
             registry: Arc::new(Registry::new()),
             metrics: Arc::new(Metrics::new()),
+            faults: Faults::default(),
         }
     }
 }

@@ -7,14 +7,14 @@ use crate::{
     discovery::Registry,
     exchange::{RouteIndex, ServiceIndex},
     observe::Metrics,
-    pipeline::{Pipeline, Step},
+    pipeline::{Chooser, Pipeline, Step},
     plugin::{Configured, HostServices, Names, Plugin},
     router::Router,
 };
 
 use super::{
     Library, Route, Seat, Snapshot,
-    filters::{Filters, Role},
+    filters::{Filters, Missing},
     seat::{Ready, ReadyService},
 };
 
@@ -35,8 +35,9 @@ pub struct Draft {
     router: Router,
     routes: Vec<Route>,
     filters: Vec<Ready>,
-    balancers: Vec<Option<Ready>>,
+    balancers: Vec<Chooser<Ready>>,
     plugins: Vec<Arc<Plugin>>,
+    missing: Missing,
 }
 
 impl Builder {
@@ -54,16 +55,33 @@ impl Builder {
         library: &Library,
         mistakes: Diagnostics,
     ) -> Result<Draft, Diagnostics> {
+        self.draft_without(config, library, mistakes, &|_| false)
+    }
+
+    /// The same where required plugins of these names may be missing: then
+    /// that is no mistake, and what needs them answers 503.
+    ///
+    /// # Errors
+    ///
+    /// As `draft`.
+    pub fn draft_without(
+        &self,
+        config: Arc<Config>,
+        library: &Library,
+        mistakes: Diagnostics,
+        may_miss: &dyn Fn(&str) -> bool,
+    ) -> Result<Draft, Diagnostics> {
         let names = Arc::new(Names::new(
             config.routes.iter().map(|route| route.name.as_str()),
             config.services.iter().map(|service| service.name.as_str()),
         ));
         // What reading has found includes routes that match alike.
         let read = mistakes.is_empty();
-        let mut filters = Filters::new(&config, library, names, Arc::clone(&self.host), mistakes);
+        let host = Arc::clone(&self.host);
+        let mut filters = Filters::new(&config, library, names, host, mistakes, may_miss);
         filters.check_named();
         let balancers = (config.services.iter())
-            .map(|service| filters.ready(service.balancer.as_ref()?, Role::Balancer))
+            .map(|service| filters.chooser(service))
             .collect();
         let routes = (config.routes.iter())
             .map(|route| self.route(&config, route, &mut filters))
@@ -72,7 +90,10 @@ impl Builder {
             .then(|| router(&config, &mut filters.mistakes))
             .flatten();
         let Filters {
-            mistakes, ready, ..
+            mistakes,
+            ready,
+            missing,
+            ..
         } = filters;
         let Some(router) = router.filter(|_| mistakes.is_empty()) else {
             return Err(mistakes);
@@ -84,6 +105,7 @@ impl Builder {
             routes,
             filters: ready,
             balancers,
+            missing,
         })
     }
 
@@ -108,6 +130,7 @@ impl Builder {
         Ok(Snapshot {
             generation,
             plugins: draft.plugins,
+            missing: draft.missing.plugins,
             router: draft.router,
             routes: draft.routes.into_boxed_slice(),
             configured,
@@ -135,7 +158,7 @@ impl Builder {
         &self,
         config: &Config,
         filters: Vec<Ready>,
-        balancers: Vec<Option<Ready>>,
+        balancers: Vec<Chooser<Ready>>,
     ) -> Result<Seat, Diagnostics> {
         let mut services = Vec::with_capacity(balancers.len());
         for (service, balancer) in config.services.iter().zip(balancers) {
@@ -162,7 +185,10 @@ impl Builder {
         let steps: Box<[Step]> = (route.pipeline.iter().enumerate())
             .filter_map(|(position, step)| self.step(route, position, step, filters))
             .collect();
-        let pipeline = Pipeline { steps };
+        let pipeline = Pipeline {
+            incomplete: steps.len() < route.pipeline.len(),
+            steps,
+        };
         let service = route.service.as_ref().and_then(|name| {
             let index = config.services.iter().position(|s| s.name == *name)?;
             Some(ServiceIndex(u32::try_from(index).ok()?))
@@ -205,16 +231,26 @@ impl Draft {
         &self.plugins
     }
 
+    /// The required plugins that are not there or do not load.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.missing.plugins.keys().map(String::as_str)
+    }
+
+    /// Why they are missing, with positions.
+    pub fn why_missing(&self) -> &Diagnostics {
+        &self.missing.why
+    }
+
     /// What the instances were made from.
     fn configured(&self) -> Vec<Arc<Configured>> {
         (self.filters.iter())
-            .chain(self.balancers.iter().flatten())
+            .chain(self.balancers.iter().filter_map(Chooser::plugin))
             .map(|ready| Arc::clone(&ready.configured))
             .collect()
     }
 
     /// One more instance of everything, for one more worker.
-    fn more_instances(&self) -> Result<(Vec<Ready>, Vec<Option<Ready>>), Diagnostics> {
+    fn more_instances(&self) -> Result<(Vec<Ready>, Vec<Chooser<Ready>>), Diagnostics> {
         let again = |ready: &Ready| {
             Ready::new(&ready.configured).map_err(|error| whole(&self.config, error.to_string()))
         };
@@ -222,7 +258,13 @@ impl Draft {
         let balancers = self
             .balancers
             .iter()
-            .map(|balancer| balancer.as_ref().map(again).transpose())
+            .map(|balancer| {
+                Ok(match balancer {
+                    Chooser::Turn => Chooser::Turn,
+                    Chooser::Plugin(ready) => Chooser::Plugin(again(ready)?),
+                    Chooser::Missing => Chooser::Missing,
+                })
+            })
             .collect::<Result<_, _>>()?;
         Ok((filters, balancers))
     }

@@ -1,11 +1,16 @@
 //! Turns the steps of a configuration into configured plugins, and says of
 //! each mistake where it stands.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
-    config::{Allow, Config, Diagnostic, Diagnostics, Isolation, PluginLimits, Position, Step},
-    pipeline::SlotIndex,
+    config::{
+        Allow, Config, Diagnostic, Diagnostics, Isolation, PluginLimits, Position, Service, Step,
+    },
+    pipeline::{Chooser, SlotIndex},
     plugin::{self, ConfigureError, Configured, ConfiguredOptions, HostServices, Names, Plugin},
 };
 
@@ -26,9 +31,29 @@ pub(super) struct Filters<'a> {
     pub(super) services: Arc<HostServices>,
     pub(super) mistakes: Diagnostics,
     /// Steps of equal plugin, configuration, grants and limits share one slot.
-    slots: HashMap<Key, Option<SlotIndex>>,
+    slots: HashMap<Key, SlotIndex>,
     /// The filters in use, by slot, each with one instance made already.
     pub(super) ready: Vec<Ready>,
+    /// Whether the gateway can do without a required plugin of that name.
+    may_miss: &'a dyn Fn(&str) -> bool,
+    /// The required plugins that are done without.
+    pub(super) missing: Missing,
+}
+
+/// Required plugins that are not there, or do not load, and why.
+pub(super) struct Missing {
+    pub(super) plugins: BTreeMap<String, String>,
+    /// The same for people, with positions.
+    pub(super) why: Diagnostics,
+}
+
+/// Why there is nothing to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// A mistake, which is noted.
+    Wrong,
+    /// The plugin is required, and the gateway does without.
+    Missing,
 }
 
 /// What makes two steps interchangeable.
@@ -49,6 +74,7 @@ impl<'a> Filters<'a> {
         names: Arc<Names>,
         services: Arc<HostServices>,
         mistakes: Diagnostics,
+        may_miss: &'a dyn Fn(&str) -> bool,
     ) -> Self {
         Self {
             config,
@@ -58,10 +84,16 @@ impl<'a> Filters<'a> {
             mistakes,
             slots: HashMap::new(),
             ready: Vec::new(),
+            may_miss,
+            missing: Missing {
+                plugins: BTreeMap::new(),
+                why: Diagnostics::new(&config.file),
+            },
         }
     }
 
-    /// The slot of a filter; none if there is something wrong with it.
+    /// The slot of a filter; none if there is something wrong with it, or it is
+    /// missing and required.
     pub(super) fn filter(&mut self, step: &Step) -> Option<SlotIndex> {
         let same = Key {
             plugin: step.plugin.clone(),
@@ -71,60 +103,67 @@ impl<'a> Filters<'a> {
             limits: step.limits.clone(),
             namespace: step.namespace.clone(),
         };
-        if let Some(Some(known)) = self.slots.get(&same) {
+        if let Some(known) = self.slots.get(&same) {
             return Some(*known);
         }
-        let slot = self.ready(step, Role::Filter).map(|ready| {
-            self.ready.push(ready);
-            SlotIndex(self.ready.len() - 1)
-        });
+        let ready = self.ready(step, Role::Filter, None).ok()?;
+        let slot = SlotIndex(self.ready.len());
+        self.ready.push(ready);
         self.slots.insert(same, slot);
-        slot
+        Some(slot)
+    }
+
+    /// Who picks instances of a service.
+    pub(super) fn chooser(&mut self, service: &Service) -> Chooser<Ready> {
+        let Some(step) = &service.balancer else {
+            return Chooser::Turn;
+        };
+        match self.ready(step, Role::Balancer, Some(service.name.clone())) {
+            Ok(ready) => Chooser::Plugin(ready),
+            Err(Absent::Wrong | Absent::Missing) => Chooser::Missing,
+        }
     }
 
     /// A configured plugin with its first instance. A balancer knows the
     /// instances of one service, so it never shares a slot.
-    pub(super) fn ready(&mut self, step: &Step, role: Role) -> Option<Ready> {
+    fn ready(&mut self, step: &Step, role: Role, service: Option<String>) -> Result<Ready, Absent> {
         let plugin = self.plugin(step, role)?;
         // A plugin is not asked about what is known to be wrong.
         if !self.check_schema(step, &plugin) || !step.config.broken.is_empty() {
-            return None;
+            return Err(Absent::Wrong);
         }
         let options = ConfiguredOptions {
             config: step.config.json.to_string(),
             limits: step.limits.clone(),
             allow: step.allow.clone(),
             namespace: step.namespace.clone(),
+            quarantine: self.config.plugins.quarantine,
+            service,
             names: Arc::clone(&self.names),
             services: Arc::clone(&self.services),
         };
+        let at = step.config.position("").unwrap_or(step.at);
+        let key = format!("{}.config", step.key);
+        let hint = Some(self.inspect(step));
         let configured = match Configured::new(plugin, options) {
-            Ok(configured) => Ok(configured),
+            Ok(configured) => Arc::new(configured),
             Err(error @ ConfigureError::Ungranted { .. }) => {
-                self.ungranted(step, &error);
-                return None;
+                return Err(self.ungranted(step, &error));
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => return Err(self.mistake(at, key, error.to_string(), hint)),
         };
-        let made = configured.and_then(|configured| {
-            Ready::new(&Arc::new(configured)).map_err(|error| error.to_string())
-        });
-        match made {
-            Ok(ready) => Some(ready),
-            Err(message) => {
-                let at = step.config.position("").unwrap_or(step.at);
-                let hint = Some(self.inspect(step));
-                self.mistake(at, format!("{}.config", step.key), message, hint);
-                None
-            }
-        }
+        Ready::new(&configured).map_err(|error| match error.kind.is_fault() {
+            // It does not come so far as to judge its configuration.
+            true => self.absent(step, at, key, error.to_string(), hint),
+            false => self.mistake(at, key, error.to_string(), hint),
+        })
     }
 
     /// A plugin that wants more than its step grants: granting it is a choice
     /// that is shown, not made.
-    fn ungranted(&mut self, step: &Step, error: &ConfigureError) {
+    fn ungranted(&mut self, step: &Step, error: &ConfigureError) -> Absent {
         let ConfigureError::Ungranted { capabilities, .. } = error else {
-            return;
+            return Absent::Wrong;
         };
         let granted: Vec<String> = (capabilities.iter())
             .map(|capability| format!("{capability}: true"))
@@ -135,7 +174,7 @@ impl<'a> Filters<'a> {
             granted.join(", ")
         );
         let key = format!("{}.allow", step.key);
-        self.mistake(step.at, key, error.to_string(), Some(hint));
+        self.mistake(step.at, key, error.to_string(), Some(hint))
     }
 
     /// Limits and grants for plugins that are not there are a slip in a name.
@@ -150,13 +189,13 @@ impl<'a> Filters<'a> {
         }
     }
 
-    fn plugin(&mut self, step: &Step, role: Role) -> Option<Arc<Plugin>> {
+    fn plugin(&mut self, step: &Step, role: Role) -> Result<Arc<Plugin>, Absent> {
         let plugin = match self.library.plugin(&step.plugin) {
             Ok(plugin) => plugin,
             Err((message, hint)) => {
                 let hint = hint.or_else(|| Some(self.inspect(step)));
-                self.mistake(step.at, format!("{}.plugin", step.key), message, hint);
-                return None;
+                let key = format!("{}.plugin", step.key);
+                return Err(self.absent(step, step.at, key, message, hint));
             }
         };
         let hooks = plugin.hooks();
@@ -172,15 +211,14 @@ impl<'a> Filters<'a> {
         };
         if !fits {
             let hint = self.library.with_role(role);
-            self.mistake(
+            return Err(self.mistake(
                 step.at,
                 format!("{}.plugin", step.key),
                 format!("the plugin `{}` {message}", step.plugin),
                 Some(hint),
-            );
-            return None;
+            ));
         }
-        Some(plugin)
+        Ok(plugin)
     }
 
     /// Holds the configuration against the plugin's own schema. Each mistake
@@ -208,9 +246,38 @@ impl<'a> Filters<'a> {
         format!("see `portcullis plugin inspect {}`", file.display())
     }
 
-    fn mistake(&mut self, at: Position, key: String, message: String, hint: Option<String>) {
-        let mut mistake = Diagnostic::new(at, key, message);
-        mistake.hint = hint;
-        self.mistakes.push(mistake);
+    /// A plugin that is not there or does not load: a mistake, unless the step
+    /// says that it is required, and the gateway may do without.
+    fn absent(
+        &mut self,
+        step: &Step,
+        at: Position,
+        key: String,
+        message: String,
+        hint: Option<String>,
+    ) -> Absent {
+        if !step.required || !(self.may_miss)(&step.plugin) {
+            return self.mistake(at, key, message, hint);
+        }
+        self.missing.why.push(diagnostic(at, key, &message, hint));
+        self.missing.plugins.insert(step.plugin.clone(), message);
+        Absent::Missing
     }
+
+    fn mistake(
+        &mut self,
+        at: Position,
+        key: String,
+        message: String,
+        hint: Option<String>,
+    ) -> Absent {
+        self.mistakes.push(diagnostic(at, key, &message, hint));
+        Absent::Wrong
+    }
+}
+
+fn diagnostic(at: Position, key: String, message: &str, hint: Option<String>) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(at, key, message);
+    diagnostic.hint = hint;
+    diagnostic
 }

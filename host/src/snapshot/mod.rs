@@ -12,7 +12,7 @@ mod library;
 mod seat;
 mod status;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use build::{Builder, Draft};
 pub use current::Current;
@@ -25,7 +25,7 @@ use crate::{
     exchange::{RouteIndex, ServiceIndex},
     observe::RouteMetrics,
     pipeline::Pipeline,
-    plugin::{Configured, Plugin},
+    plugin::{Configured, Plugin, Quarantine},
     router::Router,
 };
 
@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// The plugins that it uses.
     pub plugins: Vec<Arc<Plugin>>,
+    /// Required plugins that are not there or do not load, and why: what needs
+    /// them answers 503.
+    pub missing: BTreeMap<String, String>,
     /// Finds the route of a request.
     pub router: Router,
     routes: Box<[Route]>,
@@ -83,6 +86,11 @@ impl Snapshot {
                 tracing::warn!(plugin = %error.plugin, "no spare instance: {error}");
             }
         }
+    }
+
+    /// Whether each of its plugin configurations may be called.
+    pub fn quarantines(&self) -> impl Iterator<Item = &Quarantine> {
+        self.configured.iter().map(|of| &**of.quarantine())
     }
 
     /// What one worker takes of this snapshot, once.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::{
     discovery::{Service, Watch},
     observe::BalancerMetrics,
-    pipeline::{Balancer, Slot, Slots},
+    pipeline::{Balancer, Chooser, Slot, Slots},
     plugin::{Configured, Instance, PluginError},
 };
 
@@ -31,7 +31,7 @@ impl Ready {
 /// A service, and the instance of its balancer that waits for its worker.
 pub(super) struct ReadyService {
     pub(super) service: Arc<Service>,
-    pub(super) balancer: Option<(Ready, BalancerMetrics)>,
+    pub(super) balancer: Chooser<(Ready, BalancerMetrics)>,
 }
 
 impl ReadyService {

@@ -14,10 +14,12 @@ fn gateway(upstream: &Upstream, step: &str) -> Gateway {
     let config = one_route(&[upstream.address], "", &step)
         .replace("  s:\n", "  users:\n")
         .replace("service: s\n", "service: users\n");
-    // Little memory, so that it is used up before the time is; and many calls,
-    // so that the time is used up before these are.
-    let limits = "limits: { memory: 8MiB, host_calls: 1000000000 }";
-    let config = format!("plugins: {{ {limits} }}\n{config}");
+    // Little memory, so that it is used up before the time is; many calls, so that
+    // the time is used up before these are; and however often the plugin fails,
+    // it is called again.
+    let config = format!(
+        "plugins: {{ limits: {{ memory: 8MiB, host_calls: 1000000000 }}, quarantine: {{ enabled: false }} }}\n{config}"
+    );
     let directory = lay_out(&[], &config);
     put(hostile(), &directory.path().join("plugins/hostile.wasm"));
     Gateway::start_in(directory, &[])
@@ -133,7 +135,7 @@ fn an_instance_is_reused_until_it_traps_and_per_request_never() {
 fn other_routes_are_served_while_a_plugin_loops() {
     let upstream = Upstream::start("a");
     let config = format!(
-        "plugins: {{ limits: {{ call_timeout: 20ms }} }}\nservices:\n  s: {{ instances: [{{ address: \"{}\" }}] }}\nroutes:\n  - name: loops\n    match: {{ path: /loops }}\n    pipeline: [{{ plugin: hostile, config: \"request:spin\" }}]\n    service: s\n  - name: fine\n    match: {{ path: /fine }}\n    service: s\n",
+        "plugins: {{ limits: {{ call_timeout: 20ms }}, quarantine: {{ enabled: false }} }}\nservices:\n  s: {{ instances: [{{ address: \"{}\" }}] }}\nroutes:\n  - name: loops\n    match: {{ path: /loops }}\n    pipeline: [{{ plugin: hostile, config: \"request:spin\" }}]\n    service: s\n  - name: fine\n    match: {{ path: /fine }}\n    service: s\n",
         upstream.address
     );
     let directory = lay_out(&[], &config);

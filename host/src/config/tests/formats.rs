@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::config::{
     Admin, Allow, Backoff, Capability, CompileLimits, Config, HealthCheck, Isolation, Limits,
-    OnError, PluginLimits, Position, Retries, RetryOn, load, parse,
+    OnError, PluginLimits, Position, QuarantinePolicy, Retries, RetryOn, load, parse,
 };
 
 use super::{EXAMPLE, environment, yaml};
@@ -215,12 +215,12 @@ fn what_is_given_counts() {
     let text = "workers: ${WORKERS}\nlisteners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0 }]\n\
         admin: { enabled: false }\n\
         plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { file_size: 2KiB, memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m },\n  \
-        named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
+        quarantine: { enabled: false, failures: 2, percent: 10, within: 1m, base: 5s }, named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096 }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
-        pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }]\n    \
+        pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }, { plugin: q, required: true }]\n    \
         retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n";
     let config = yaml(text).unwrap();
     assert_eq!(config.workers.get(), 7);
@@ -235,6 +235,15 @@ fn what_is_given_counts() {
     assert_eq!(config.plugins.compile, compile);
     assert_eq!(config.plugins.limits.memory, 1 << 20);
     assert_eq!(config.plugins.file_size, 2 << 10);
+    let quarantine = QuarantinePolicy {
+        enabled: false,
+        failures: 2.try_into().unwrap(),
+        percent: 10,
+        within: Duration::from_secs(60),
+        base: Duration::from_secs(5),
+        max: Duration::from_secs(60),
+    };
+    assert_eq!(config.plugins.quarantine, quarantine);
     assert_eq!(config.limits.request_head, 16 << 10);
     assert_eq!(config.limits.request_body, 0);
     assert_eq!(config.limits.drain_timeout, Duration::from_secs(5400));
@@ -252,6 +261,7 @@ fn what_is_given_counts() {
         (step.on_error, step.isolation),
         (OnError::Skip, Isolation::PerRequest)
     );
+    assert!(!step.required && route.pipeline[1].required);
     let limits = PluginLimits {
         memory: 2 << 20,
         table: 6,

@@ -83,6 +83,14 @@ fn mistakes_of_the_whole_file() {
             "3:30: plugins.limits.memory: out of range\n  hint: from 64KiB to 4GiB",
         ),
         (
+            "plugins: { quarantine: { base: 5s, max: 1s } }",
+            "3:24: plugins.quarantine: `base` is longer than `max`\n  hint: a quarantine grows from `base` to `max`",
+        ),
+        (
+            "plugins: { quarantine: { failures: 0 } }",
+            "3:36: plugins.quarantine.failures: out of range\n  hint: a whole number from 1 to 1000000",
+        ),
+        (
             "plugins: { limits: { call_timeout: 1h } }",
             "3:36: plugins.limits.call_timeout: too long\n  hint: at most `10s`",
         ),
@@ -222,7 +230,7 @@ fn mistakes_of_services() {
         ),
         (
             "a: { balancer: round-robin }",
-            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, isolation, allow, limits, namespace",
+            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, required, isolation, allow, limits, namespace",
         ),
         (
             "a: { health_check: {} }",

@@ -91,6 +91,10 @@ fn mistakes_of_routes() {
             "6:37: routes[0].pipeline[0].on_error: `ignore` is not one of the choices\n  hint: known: fail, skip",
         ),
         (
+            "pipeline: [{ plugin: p, on_error: skip, required: true }]",
+            "6:37: routes[0].pipeline[0].on_error: a required filter cannot be skipped\n  hint: leave out `on_error`, or `required`",
+        ),
+        (
             "pipeline: [{ plugin: p, isolation: per-request }]",
             "6:38: routes[0].pipeline[0].isolation: `per-request` is not one of the choices\n  hint: did you mean `per_request`?",
         ),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    config::{Allow, PluginLimits},
+    config::{Allow, PluginLimits, QuarantinePolicy},
     exchange::{Exchange, Phase, RequestId, ResponseHead, RouteIndex, ServiceIndex},
     plugin::{
         Configured, ConfiguredOptions, HostServices, Instance, Names, Plugin, PluginError, Runtime,
@@ -87,6 +87,8 @@ pub(super) fn options(deed: &str) -> ConfiguredOptions {
         },
         allow: Allow::all(),
         namespace: "hostile".to_owned(),
+        quarantine: QuarantinePolicy::default(),
+        service: None,
         names: Arc::new(Names::new(["home"], ["users", "orders"])),
         services: Arc::new(HostServices {
             counters: Counters::new(1_000, Clock::system()),

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod calls;
+mod failures;
 pub(in crate::plugin) mod harness;
 mod limits;
 mod linking;
