@@ -159,7 +159,7 @@ fn what_the_plugin_says_itself_is_no_fault() {
     for _ in 0..20 {
         let failed = ask(&gateway, "fail");
         assert_eq!(
-            (&*failed.status.as_str(), failed.header("retry-after")),
+            (failed.status.as_str(), failed.header("retry-after")),
             ("503", "")
         );
     }
