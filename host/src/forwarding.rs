@@ -18,6 +18,17 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// What a gateway of this kind adds to `Via`.
+const VIA: HeaderValue = HeaderValue::from_static("1.1 portcullis");
+
+/// How many gateways of this kind a request may come through. A few in a row
+/// are ordinary; so many are one that is its own upstream.
+const MOST_GATEWAYS: usize = 10;
+
+/// A request came through too many gateways of this kind (RFC 9110 §7.6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loops;
+
 /// Fields that mean one connection only.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
@@ -95,7 +106,11 @@ impl ClientFields {
 
     /// Sets the fields on a request that goes upstream. `host` is the `Host`
     /// that the client sent.
-    pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) {
+    ///
+    /// # Errors
+    ///
+    /// The request goes in a circle: it is not to be forwarded.
+    pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) -> Result<(), Loops> {
         headers.insert(X_FORWARDED_FOR, self.forwarded_for.clone());
         headers.insert(X_FORWARDED_HOST, host.clone());
         headers.insert(
@@ -103,7 +118,12 @@ impl ClientFields {
             HeaderValue::from_static(self.scheme.as_str()),
         );
         headers.insert(header::FORWARDED, self.forwarded(host));
-        headers.append(header::VIA, HeaderValue::from_static("1.1 portcullis"));
+        // Nearly all requests come without one, which costs no look at its values.
+        let came_through_others = headers.append(header::VIA, VIA);
+        match came_through_others && gateways(headers) > MOST_GATEWAYS {
+            true => Err(Loops),
+            false => Ok(()),
+        }
     }
 
     fn forwarded(&self, host: &HeaderValue) -> HeaderValue {
@@ -117,6 +137,16 @@ impl ClientFields {
             }
         }
     }
+}
+
+/// How many gateways of this kind `Via` names. Others may have joined its
+/// lines to one.
+fn gateways(headers: &HeaderMap) -> usize {
+    let lines = headers.get_all(header::VIA).into_iter();
+    let entries = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    entries
+        .filter(|entry| entry.trim_ascii() == VIA.as_bytes())
+        .count()
 }
 
 /// `for=192.0.2.1;host="example.com:80";proto=http`. The host is quoted, since
@@ -208,7 +238,8 @@ mod tests {
             ("x-forwarded-proto", "https"),
         ]);
         let client = ClientFields::new([10, 0, 0, 9].into(), Scheme::Http);
-        client.apply(&mut fields, &HeaderValue::from_static("example.com:8080"));
+        let host = HeaderValue::from_static("example.com:8080");
+        assert_eq!(client.apply(&mut fields, &host), Ok(()));
         assert_eq!(fields["x-forwarded-for"], "10.0.0.9");
         assert_eq!(fields["x-forwarded-proto"], "http");
         assert_eq!(fields["x-forwarded-host"], "example.com:8080");
@@ -218,6 +249,32 @@ mod tests {
         );
         assert_eq!(fields["via"], "1.1 portcullis");
         assert_eq!(fields.get_all("forwarded").iter().count(), 1);
+    }
+
+    #[test]
+    fn a_request_that_comes_again_and_again_loops() {
+        let client = ClientFields::new([10, 0, 0, 9].into(), Scheme::Http);
+        let host = HeaderValue::from_static("example.com");
+        let times = |count| vec!["1.1 portcullis"; count].join(" ,");
+        for (via, expected) in [
+            ("1.1 other, 1.0 proxy, 2 cache", Ok(())),
+            (&times(MOST_GATEWAYS - 1), Ok(())),
+            (&times(MOST_GATEWAYS), Err(Loops)),
+            (&times(20).replace("cullis", "cullis-eu"), Ok(())),
+        ] {
+            let mut fields = HeaderMap::new();
+            fields.insert("via", via.parse().unwrap());
+            assert_eq!(client.apply(&mut fields, &host), expected, "{via}");
+        }
+        let mut fields = HeaderMap::new();
+        for passed in 0..=MOST_GATEWAYS {
+            let expected = if passed < MOST_GATEWAYS {
+                Ok(())
+            } else {
+                Err(Loops)
+            };
+            assert_eq!(client.apply(&mut fields, &host), expected, "{passed}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn admit(
     forwarding::strip_hop_by_hop(&mut headers);
     // The gateway has answered `Expect: 100-continue` on its own connection.
     headers.remove(header::EXPECT);
-    client.apply(&mut headers, &head.host_field);
+    (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
     headers.insert(X_REQUEST_ID, request_id.0.clone());
     let exchange = Exchange {
         phase: Phase::Request,

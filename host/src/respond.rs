@@ -21,6 +21,8 @@ pub enum Error {
     MethodNotAllowed(Vec<Method>),
     /// The method is one that a gateway does not serve (`CONNECT`, `TRACE`).
     NotImplemented,
+    /// The request comes back to the gateway again and again.
+    Loop,
     /// The body is over its limit.
     BodyTooLarge,
     /// The client broke off while its body was read.
@@ -54,6 +56,7 @@ impl Error {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoService
@@ -86,6 +89,7 @@ impl fmt::Display for Error {
             Self::NoRoute => "no route matches this request",
             Self::MethodNotAllowed(_) => "the route does not take this method",
             Self::NotImplemented => "the gateway does not serve this method",
+            Self::Loop => "the request goes in a circle through this gateway",
             Self::BodyTooLarge => "the request's body is over the limit",
             Self::ClientGone => "the client broke off while sending its body",
             Self::ClientSlow => "the client took too long to send its body",
@@ -167,6 +171,7 @@ mod tests {
             (Error::Quarantined(1), 503),
             (Error::PluginMissing, 503),
             (Error::Timeout, 504),
+            (Error::Loop, 508),
         ];
         for (error, status) in cases {
             let answer = answer(&error, &id);

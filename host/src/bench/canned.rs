@@ -47,7 +47,9 @@ impl Canned {
         let mut headers = request.headers.clone();
         forwarding::strip_hop_by_hop(&mut headers);
         headers.remove(header::EXPECT);
-        ClientFields::new(CLIENT, Scheme::Http).apply(&mut headers, &request.host_field);
+        ClientFields::new(CLIENT, Scheme::Http)
+            .apply(&mut headers, &request.host_field)
+            .map_err(|forwarding::Loops| "the gateway would refuse it: it loops".to_owned())?;
         let request_id = forwarding::request_id(&headers);
         headers.insert(X_REQUEST_ID, request_id.0.clone());
         let response = RESPONSE.map(|(name, value)| (name, HeaderValue::from_static(value)));
