@@ -7,6 +7,7 @@ use crate::bindings::portcullis::gateway::{
     crypto::{self, VerificationKey},
     exchange, hooks, log, metrics,
 };
+use crate::floods;
 use crate::random::wasi::random::random::get_random_bytes;
 
 /// What comes of a deed, if the plugin survives it.
@@ -78,6 +79,16 @@ pub fn perform(deed: &str) -> Outcome {
         "flood-counters" => flood_counters(),
         "flood-log" => flood_log(),
         "flood-metrics" => flood_metrics(),
+        "slow" => floods::slow(),
+        "log-flood" => floods::log_lines(),
+        "call-flood" => floods::calls(),
+        "giants" => found(&floods::giants()),
+        "huge-random" => drop(get_random_bytes(u64::MAX)),
+        "smuggle" => smuggle(),
+        "nonsense" => {
+            black_box((refusals(), many_fields()));
+            return Outcome::Respond;
+        }
         "dirty" => grown(1 << 20).fill(0x5e),
         "scan" => found(&format!("{}", grown(1 << 20).iter().any(|byte| *byte != 0))),
         "no-instance" => drop(crate::bindings::portcullis::gateway::balancing::in_flight(
@@ -205,7 +216,45 @@ fn refusals() -> String {
     said.map(word).join(" ")
 }
 
-fn word(said: Result<(), exchange::Refusal>) -> &'static str {
+/// Tries to get into the message what could be read as another one.
+fn smuggle() {
+    let bad: [(&str, &[u8]); 12] = [
+        ("x-a", b"b\r\nx-smuggled: 1"),
+        ("x-a", b"b\nx-smuggled: 1"),
+        ("x-a", b"b\rsmuggled"),
+        ("x-a", b"b\0smuggled"),
+        ("x-a\r\nx-smuggled", b"1"),
+        ("x-smuggled:", b"1"),
+        (":path", b"/smuggled"),
+        (":status", b"999"),
+        ("content-length", b"0"),
+        ("transfer-encoding", b"chunked"),
+        ("Connection", b"upgrade"),
+        ("", b"smuggled"),
+    ];
+    for (name, value) in bad {
+        let field = [(name.to_string(), value.to_vec())];
+        let said = [
+            exchange::set_request_header(name, value),
+            exchange::append_request_header(name, value),
+            exchange::set_response_header(name, value),
+            exchange::append_response_header(name, value),
+            exchange::append_to_response(&field),
+            exchange::respond(200, &field, b"smuggled"),
+        ];
+        assert!(said.iter().all(Result::is_err), "{name:?} was taken: {}", said.map(word).join(" "));
+    }
+    for path in ["/a\r\nx-smuggled: 1", "/a b", "smuggled", "/a\0", "http://smuggled/"] {
+        assert!(exchange::set_path(path).is_err(), "{path:?} was taken");
+    }
+    let good = [
+        exchange::set_request_header("x-good", b"1"),
+        exchange::set_response_header("x-good", b"1"),
+    ];
+    assert!(good.iter().any(Result::is_ok), "{}", good.map(word).join(" "));
+}
+
+pub fn word(said: Result<(), exchange::Refusal>) -> &'static str {
     said.map_or_else(|refusal| refusal.name(), |()| "ok")
 }
 

@@ -1,7 +1,8 @@
 //! A plugin that does, in the hook it is told, what no plugin should.
 //!
-//! Its configuration is `"HOOK:DEED"`, such as `"request:spin"`. What it finds
-//! out is put into the attribute `found`, so that a test can look at it.
+//! Its configuration is `"HOOK:DEED"`, such as `"request:spin"`; the hook `every`
+//! is each of them. What it finds out is put into the attribute `found`, so that
+//! a test can look at it.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -27,8 +28,10 @@ mod random {
 }
 
 mod deeds;
+mod floods;
 #[cfg(feature = "outside")]
 mod outside;
+mod stamp;
 
 use std::cell::{Cell, RefCell};
 
@@ -64,8 +67,11 @@ static START: extern "C" fn() = {
 
 /// Does the deed if it is for this hook.
 fn deed_in(hook: &str) -> Outcome {
-    match HOOK.with_borrow(|of| of == hook) {
-        true => DEED.with_borrow(|deed| deeds::perform(deed)),
+    match HOOK.with_borrow(|of| of == hook || of == "every") {
+        true => DEED.with_borrow(|deed| match &**deed {
+            "stamp" => stamp::press(hook),
+            deed => deeds::perform(deed),
+        }),
         false => Outcome::Nothing,
     }
 }
