@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask plugins | demo | bench | test | deny`.
+//! The project's own commands: `cargo xtask plugins | demo | bench | soak | test | deny`.
 //!
 //! Owns arguments and the exit code; each command is a module. Everything runs
 //! from the root of the workspace, so that the command lines that it prints
@@ -8,9 +8,11 @@ mod bench;
 mod demo;
 mod deny;
 mod interrupt;
+mod picture;
 mod plugins;
 mod probe;
 mod process;
+mod soak;
 mod test;
 mod workspace;
 
@@ -34,6 +36,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Measures what the gateway costs
     Bench(Box<bench::Arguments>),
+    /// Lets plugins do their worst for a while, and holds the gateway to its bounds
+    Soak(soak::Arguments),
     /// Runs every check there is, and stops at the first that fails
     Test,
     /// Checks licences, bans and sources of all dependencies
@@ -56,6 +60,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Plugins => plugins::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Test => test::run(),
         Command::Deny => deny::run(),
     }

@@ -1,5 +1,5 @@
 //! A child process with a log and a pid file, stopped when dropped. Used by
-//! `demo` and `bench`.
+//! `demo`, `bench` and `soak`.
 //!
 //! Each runs in a process group of its own, so that Ctrl-C reaches only us and
 //! the order in which they stop is ours. They are ended by pid, never by name.

@@ -53,6 +53,10 @@ struct Load {
     /// A header for every request, as in 'name: value'
     #[arg(short = 'H', long = "header")]
     headers: Vec<String>,
+    /// A header that every response must have with the value that the request had
+    /// when it came to the origin, which has to be asked for /echo
+    #[arg(long)]
+    stamp: Option<String>,
 }
 
 #[derive(Args)]
@@ -105,7 +109,7 @@ impl Arguments {
 
 impl Load {
     fn target(&self) -> Result<Target> {
-        Target::new(&self.url, &self.headers)
+        Target::new(&self.url, &self.headers, self.stamp.clone())
     }
 
     fn duration(&self) -> Result<Duration> {

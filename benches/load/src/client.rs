@@ -10,10 +10,19 @@ use tokio::{
 
 use crate::{
     message::{Kind, Message, parse},
+    stamp,
     target::Target,
 };
 
 const READ_AT_ONCE: usize = 16 * 1024;
+
+/// What came of one request.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The response has not the stamp that its request had. Never, where no
+    /// stamp is asked for.
+    pub(crate) mixed: bool,
+}
 
 /// A client with at most one connection and one request at a time.
 pub(crate) struct Client {
@@ -37,7 +46,7 @@ impl Client {
         })
     }
 
-    /// Sends the request and returns the status once the response is whole.
+    /// Sends the request and returns what came of it once the response is whole.
     ///
     /// # Errors
     ///
@@ -45,7 +54,7 @@ impl Client {
     /// response. The next call connects anew.
     ///
     /// Not cancel safe: a client whose call was dropped must be dropped too.
-    pub(crate) async fn send(&mut self) -> io::Result<u16> {
+    pub(crate) async fn send(&mut self) -> io::Result<Answer> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => connect(&self.target).await?,
@@ -56,7 +65,11 @@ impl Client {
         if !response.closes {
             self.stream = Some(stream);
         }
-        Ok(response.status)
+        let stamp = self.target.stamp.as_ref();
+        Ok(Answer {
+            status: response.status,
+            mixed: stamp.is_some_and(|name| stamp::is_mixed(name, &self.input)),
+        })
     }
 
     async fn response(&mut self, stream: &mut TcpStream) -> io::Result<Message> {

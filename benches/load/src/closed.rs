@@ -64,7 +64,7 @@ async fn keep_sending(mut client: Client, tally: Rc<RefCell<Tally>>, duration: D
         tally.borrow_mut().begin();
         let response = client.send().await;
         match response {
-            Ok(status) => tally.borrow_mut().answered(status, sent),
+            Ok(answer) => tally.borrow_mut().answered(&answer, sent),
             Err(_) => {
                 tally.borrow_mut().failed();
                 sleep(AFTER_FAILURE).await;
@@ -91,7 +91,7 @@ mod tests {
 
     fn target() -> Target {
         let addresses = origin::start(&["127.0.0.1:0".parse().unwrap()], 1024, ONE).unwrap();
-        Target::new(&format!("http://{}/", addresses[0]), &[]).unwrap()
+        Target::new(&format!("http://{}/", addresses[0]), &[], None).unwrap()
     }
 
     #[test]
@@ -109,11 +109,22 @@ mod tests {
     }
 
     #[test]
+    fn stamps_are_held_against_the_echo() {
+        let addresses = origin::start(&["127.0.0.1:0".parse().unwrap()], 9, ONE).unwrap();
+        let url = format!("http://{}/echo", addresses[0]);
+        // Nobody stamps the response, so that all are wrong.
+        let target = Target::new(&url, &["x-stamp: 1".into()], Some("x-stamp".into())).unwrap();
+        let result = run_alone(run(target, ONE, SHORT));
+        assert!(result["done"].as_u64() > Some(0), "{result}");
+        assert_eq!(result["mixed"], result["done"]);
+    }
+
+    #[test]
     fn a_server_that_hangs_up_is_an_error_each_time() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || while listener.accept().is_ok() {});
-        let target = Target::new(&format!("http://{address}/"), &[]).unwrap();
+        let target = Target::new(&format!("http://{address}/"), &[], None).unwrap();
         let result = run_alone(run(target, ONE, SHORT));
         assert_eq!(result["done"].as_u64(), Some(0), "{result}");
         assert!(result["errors"].as_u64() > Some(0), "{result}");

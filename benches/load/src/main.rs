@@ -1,4 +1,4 @@
-//! What `cargo xtask bench load` measures gateways with: an origin server and
+//! What `cargo xtask bench load` and `soak` measure gateways with: an origin server and
 //! two load generators, each one thread or a few, and nothing of the gateway.
 //!
 //! Owns arguments and the exit code. `origin` serves; `closed` and `open` send,
@@ -14,6 +14,7 @@ mod histogram;
 mod message;
 mod open;
 mod origin;
+mod stamp;
 mod tally;
 mod target;
 

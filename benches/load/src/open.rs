@@ -80,7 +80,7 @@ async fn serve(mut client: Client, due: Rc<Due>, tally: Rc<RefCell<Tally>>) {
     while let Some(moment) = next(&due).await {
         let response = client.send().await;
         match response {
-            Ok(status) => tally.borrow_mut().answered(status, moment),
+            Ok(answer) => tally.borrow_mut().answered(&answer, moment),
             Err(_) => tally.borrow_mut().failed(),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::histogram::Histogram;
+use crate::{client::Answer, histogram::Histogram};
 
 /// Counts and latencies of one load.
 pub(crate) struct Tally {
@@ -13,6 +13,7 @@ pub(crate) struct Tally {
     under_way: u64,
     done: u64,
     non2xx: u64,
+    mixed: u64,
     errors: u64,
     latencies: Histogram,
 }
@@ -26,6 +27,7 @@ impl Tally {
             under_way: 0,
             done: 0,
             non2xx: 0,
+            mixed: 0,
             errors: 0,
             latencies: Histogram::new(),
         }
@@ -42,10 +44,11 @@ impl Tally {
     }
 
     /// A whole response came, to a request that counts from a moment.
-    pub(crate) fn answered(&mut self, status: u16, since: Instant) {
+    pub(crate) fn answered(&mut self, answer: &Answer, since: Instant) {
         self.under_way -= 1;
         self.done += 1;
-        self.non2xx += u64::from(!(200..300).contains(&status));
+        self.non2xx += u64::from(!(200..300).contains(&answer.status));
+        self.mixed += u64::from(answer.mixed);
         self.last = Instant::now();
         self.latencies.record(self.last - since);
     }
@@ -70,6 +73,7 @@ impl Tally {
         json!({
             "done": self.done,
             "non2xx": self.non2xx,
+            "mixed": self.mixed,
             "errors": self.errors,
             "rps": tenths(self.done as f64 / seconds.as_secs_f64()),
             "p50_us": quantile(0.5),
@@ -89,8 +93,10 @@ mod tests {
         for _ in 0..4 {
             tally.begin();
         }
-        tally.answered(200, tally.started());
-        tally.answered(503, tally.started());
+        for status in [200, 503] {
+            let mixed = false;
+            tally.answered(&Answer { status, mixed }, tally.started());
+        }
         tally.failed();
         tally.give_up();
         let json = tally.to_json();

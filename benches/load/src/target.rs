@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) request: Vec<u8>,
+    /// The header by which responses are held against the request's echo.
+    pub(crate) stamp: Option<String>,
 }
 
 impl Target {
@@ -18,7 +20,7 @@ impl Target {
     ///
     /// If the URL is not plain `http://HOST:PORT/path` or the host is unknown,
     /// or if a header is not one line with a colon.
-    pub(crate) fn new(url: &str, headers: &[String]) -> Result<Self> {
+    pub(crate) fn new(url: &str, headers: &[String], stamp: Option<String>) -> Result<Self> {
         let rest = url
             .strip_prefix("http://")
             .with_context(|| format!("{url} does not begin with http://"))?;
@@ -44,6 +46,7 @@ impl Target {
         Ok(Self {
             address,
             request: request.into_bytes(),
+            stamp,
         })
     }
 }
@@ -54,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_url_and_headers_become_a_request() {
-        let target = Target::new("http://127.0.0.1:80/a?b", &["x-a: 1".into()]).unwrap();
+        let target = Target::new("http://127.0.0.1:80/a?b", &["x-a: 1".into()], None).unwrap();
         assert_eq!(target.address, "127.0.0.1:80".parse().unwrap());
         let request = "GET /a?b HTTP/1.1\r\nhost: 127.0.0.1:80\r\nx-a: 1\r\n\r\n";
         assert_eq!(String::from_utf8(target.request).unwrap(), request);
@@ -69,7 +72,7 @@ mod tests {
             ("http://127.0.0.1:80/", "a: b\r\nc: d"),
         ] {
             assert!(
-                Target::new(url, &[header.into()]).is_err(),
+                Target::new(url, &[header.into()], None).is_err(),
                 "{url} {header}"
             );
         }

@@ -10,7 +10,7 @@ mod callgrind;
 mod costs;
 mod footprint;
 pub(crate) mod instructions;
-mod load;
-mod machine;
+pub(crate) mod load;
+pub(crate) mod machine;
 
 pub(crate) use arguments::{Arguments, run};

@@ -19,7 +19,7 @@ pub(crate) use gateway::{Gateway, check, command, copy_plugin, lay_out, plugin_b
 pub(crate) use hostile::{hostile, start_with_files, wanting};
 pub(crate) use load::Load;
 pub(crate) use poll::{eventually, within};
-pub(crate) use process::{children, open_descriptors, resident_memory};
+pub(crate) use process::{children, open_descriptors, peak_memory, resident_memory};
 pub(crate) use raw::{component, raw, raw_with, text};
 pub(crate) use scripted::Scripted;
 pub(crate) use settings::one_route;

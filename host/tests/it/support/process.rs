@@ -4,8 +4,17 @@ use std::fs;
 
 /// The memory that a process holds, in bytes.
 pub(crate) fn resident_memory(pid: u32) -> u64 {
+    size(pid, "VmRSS:")
+}
+
+/// The most memory that a process ever held, in bytes.
+pub(crate) fn peak_memory(pid: u32) -> u64 {
+    size(pid, "VmHWM:")
+}
+
+fn size(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kibibytes: u64 = kibibytes.expect("a size").parse().expect("a number");
     kibibytes * 1024

@@ -6,13 +6,8 @@ use super::{
     results::{Mode, Row},
     statistics::median,
 };
+use crate::picture::{BOTTOM, LEFT, RIGHT, Scale, line as draw_line, picture, text};
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 440.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 696.0;
-const TOP: f64 = 88.0;
-const BOTTOM: f64 = 384.0;
 const MOST_FILTERS: u32 = 5;
 
 /// One line of the plot.
@@ -44,52 +39,24 @@ pub(crate) fn series(rows: &[Row]) -> Vec<Series> {
 pub(crate) fn draw(all: &[Series]) -> String {
     let costs = all.iter().flat_map(|series| &series.points);
     let most = costs.fold(1.0, |most: f64, (_, cost)| most.max(*cost));
-    let step = step(most);
-    let top = (most / step).ceil() * step;
+    let scale = Scale::up_to(most);
     let body: String = [
         text(LEFT, 30.0, "start", 18, "What a filter costs"),
-        axes(step, top),
-        all.iter().map(|series| line(series, top)).collect(),
+        axes(scale),
+        all.iter().map(|series| line(series, scale)).collect(),
         legend(all),
     ]
     .concat();
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"system-ui, sans-serif\" role=\"img\" \
-         aria-label=\"Processor time per request against the number of filters\">\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n{body}</svg>\n"
-    )
-}
-
-/// A round distance of the grid that divides it into four to eight.
-fn step(most: f64) -> f64 {
-    let power = 10f64.powf((most / 4.0).log10().floor());
-    let steps = [5.0, 2.0, 1.0].map(|factor| factor * power);
-    steps
-        .into_iter()
-        .find(|step| most / step >= 4.0)
-        .unwrap_or(power)
+    let label = "Processor time per request against the number of filters";
+    picture(label, &body)
 }
 
 fn x(filters: u32) -> f64 {
     LEFT + (RIGHT - LEFT) * f64::from(filters) / f64::from(MOST_FILTERS)
 }
 
-fn y(cost: f64, top: f64) -> f64 {
-    BOTTOM - (BOTTOM - TOP) * cost / top
-}
-
-fn axes(step: f64, top: f64) -> String {
-    let mut picture = String::new();
-    for number in 0..=(top / step).round() as u32 {
-        let cost = f64::from(number) * step;
-        let y = y(cost, top);
-        picture += &format!(
-            "<path d=\"M{LEFT} {y:.1}H{RIGHT}\" stroke=\"#d8dee4\" stroke-width=\"1\"/>\n"
-        );
-        let digits = usize::from(step < 1.0);
-        picture += &text(LEFT - 10.0, y + 4.0, "end", 13, &format!("{cost:.digits$}"));
-    }
+fn axes(scale: Scale) -> String {
+    let mut picture = scale.grid();
     for filters in 0..=MOST_FILTERS {
         picture += &text(
             x(filters),
@@ -110,7 +77,7 @@ fn axes(step: f64, top: f64) -> String {
     picture + &text(LEFT, 52.0, "start", 13, "processor time per request, µs")
 }
 
-fn line(series: &Series, top: f64) -> String {
+fn line(series: &Series, scale: Scale) -> String {
     let colour = colour(series.gateway);
     let mut corners = series.points.clone();
     let mut dashes = "";
@@ -118,14 +85,10 @@ fn line(series: &Series, top: f64) -> String {
         corners = vec![(0, cost), (MOST_FILTERS, cost)];
         dashes = " stroke-dasharray=\"6 5\"";
     }
-    let place = |(filters, cost): &(u32, f64)| format!("{:.1},{:.1}", x(*filters), y(*cost, top));
+    let place = |(filters, cost): &(u32, f64)| (x(*filters), scale.y(*cost));
     let corners: Vec<_> = corners.iter().map(place).collect();
-    let mut picture = format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.5\"{dashes}/>\n",
-        corners.join(" ")
-    );
-    for (filters, cost) in &series.points {
-        let (x, y) = (x(*filters), y(*cost, top));
+    let mut picture = draw_line(&corners, colour, dashes);
+    for (x, y) in series.points.iter().map(place) {
         picture += &format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>\n");
     }
     picture
@@ -163,14 +126,6 @@ fn colour(gateway: Gateway) -> &'static str {
     }
 }
 
-/// Text, none of which is from outside.
-fn text(x: f64, y: f64, anchor: &str, size: u32, words: &str) -> String {
-    format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" \
-         fill=\"#24292f\">{words}</text>\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,16 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_has_round_numbers() {
-        for (most, expected) in [
-            (10.0, 2.0),
-            (16.0, 2.0),
-            (20.0, 5.0),
-            (39.0, 5.0),
-            (61.0, 10.0),
-        ] {
-            assert_eq!(step(most), expected, "{most}");
-        }
+    fn nothing_is_a_picture_too() {
         assert!(draw(&[]).ends_with("</svg>\n"));
     }
 }

@@ -34,9 +34,12 @@ pub(crate) struct Load {
 }
 
 /// What the load generator counted; latencies in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counted {
     pub(crate) done: u64,
     pub(crate) failed: u64,
+    /// Responses whose stamp was not that of their request.
+    pub(crate) mixed: u64,
     pub(crate) per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -75,7 +78,8 @@ impl Tool<'_> {
 }
 
 impl Counted {
-    fn read(process: &Process) -> Result<Self> {
+    /// What a generator printed that has ended.
+    pub(crate) fn read(process: &Process) -> Result<Self> {
         let text = fs::read_to_string(process.log())?;
         Self::parse(&text).with_context(|| format!("the load generator printed {text:?}"))
     }
@@ -87,6 +91,7 @@ impl Counted {
         Some(Self {
             done: count("done")?,
             failed: count("non2xx")? + count("errors")?,
+            mixed: count("mixed")?,
             per_second: number("rps")?,
             p50_us: number("p50_us")?,
             p99_us: number("p99_us")?,
@@ -101,10 +106,9 @@ mod tests {
 
     #[test]
     fn failures_of_all_kinds_are_added() {
-        let line =
-            r#"{"done":9,"errors":2,"non2xx":3,"p50_us":1.5,"p999_us":4,"p99_us":3.0,"rps":7.5}"#;
+        let line = r#"{"done":9,"errors":2,"mixed":4,"non2xx":3,"p50_us":1.5,"p999_us":4,"p99_us":3.0,"rps":7.5}"#;
         let counted = Counted::parse(line).unwrap();
-        assert_eq!((counted.done, counted.failed), (9, 5));
+        assert_eq!((counted.done, counted.failed, counted.mixed), (9, 5, 4));
         assert_eq!(counted.p999_us, 4.0);
         assert!(Counted::parse("{}").is_none());
     }

@@ -74,7 +74,9 @@ pub fn perform(deed: &str) -> Outcome {
         #[cfg(feature = "outside")]
         "discover" => found(&crate::outside::discover()),
         #[cfg(feature = "outside")]
-        "tell-services" => return respond(200, "text/plain", crate::outside::discover().as_bytes()),
+        "tell-services" => {
+            return respond(200, "text/plain", crate::outside::discover().as_bytes());
+        }
         "answer" => return answer(),
         "flood-counters" => flood_counters(),
         "flood-log" => flood_log(),
@@ -82,7 +84,7 @@ pub fn perform(deed: &str) -> Outcome {
         "slow" => floods::slow(),
         "log-flood" => floods::log_lines(),
         "call-flood" => floods::calls(),
-        "giants" => found(&floods::giants()),
+        "giants" => floods::giants(),
         "huge-random" => drop(get_random_bytes(u64::MAX)),
         "smuggle" => smuggle(),
         "nonsense" => {
@@ -242,16 +244,30 @@ fn smuggle() {
             exchange::append_to_response(&field),
             exchange::respond(200, &field, b"smuggled"),
         ];
-        assert!(said.iter().all(Result::is_err), "{name:?} was taken: {}", said.map(word).join(" "));
+        assert!(
+            said.iter().all(Result::is_err),
+            "{name:?} was taken: {}",
+            said.map(word).join(" ")
+        );
     }
-    for path in ["/a\r\nx-smuggled: 1", "/a b", "smuggled", "/a\0", "http://smuggled/"] {
+    for path in [
+        "/a\r\nx-smuggled: 1",
+        "/a b",
+        "smuggled",
+        "/a\0",
+        "http://smuggled/",
+    ] {
         assert!(exchange::set_path(path).is_err(), "{path:?} was taken");
     }
     let good = [
         exchange::set_request_header("x-good", b"1"),
         exchange::set_response_header("x-good", b"1"),
     ];
-    assert!(good.iter().any(Result::is_ok), "{}", good.map(word).join(" "));
+    assert!(
+        good.iter().any(Result::is_ok),
+        "{}",
+        good.map(word).join(" ")
+    );
 }
 
 pub fn word(said: Result<(), exchange::Refusal>) -> &'static str {

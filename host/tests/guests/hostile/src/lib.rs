@@ -103,7 +103,8 @@ impl configuration::Guest for Hostile {
             .split_once(':')
             .ok_or("the configuration is HOOK:DEED")?;
         HOOK.set(hook.into());
-        DEED.set(deed.into());
+        // What follows `#` tells configurations apart, and nothing else.
+        DEED.set(deed.split('#').next().unwrap_or_default().into());
         match deed_in("configure") {
             Outcome::Nothing => Ok(()),
             _ => Err("as it was told".into()),

@@ -1,0 +1,23 @@
+//! `cargo xtask soak`: plugins that do their worst, for as long as one likes.
+//!
+//! `hostile` has a plugin of each class take a tenth of the traffic, and looks
+//! what the rest of it notices. `reload` replaces a plugin again and again under
+//! load. Both write a table and a record into `target/soak`, and end with an
+//! error if a bound is broken.
+//!
+//! `stage` has the origin and starts gateways; `guests` builds the plugins, which
+//! are those of the tests; `sender` runs the load generator of `benches/load`.
+
+mod arguments;
+mod classes;
+mod guests;
+mod hostile;
+mod hostile_report;
+mod reload;
+mod reload_report;
+mod report;
+mod sender;
+mod stage;
+mod stops;
+
+pub(crate) use arguments::{Arguments, run};
