@@ -80,7 +80,9 @@ fn who_left_gets_no_response_hook_and_one_completion() {
 #[test]
 fn ten_thousand_clients_that_leave_leave_nothing_behind() {
     const WARM: usize = 2_000;
-    const CLIENTS: usize = 10_000;
+    const CALLS: f64 = 12_000.0;
+    /// Connections to the upstream that two workers may keep for later.
+    const KEPT: usize = 2 * 64;
     let upstream = Upstream::start("a");
     let gateway = gateway(&upstream);
     // Longer than a client stays, so that all leave before their answer.
@@ -107,7 +109,10 @@ fn ten_thousand_clients_that_leave_leave_nothing_behind() {
     };
     leave(WARM);
     let warm = held();
-    leave(CLIENTS);
+    // Who leaves before the gateway has read its request is nobody's call.
+    while hooks(&gateway, "request") < CALLS {
+        leave(WARM);
+    }
     let end = held();
     assert!(
         end.0 < warm.0 + (8 << 20),
@@ -116,14 +121,10 @@ fn ten_thousand_clients_that_leave_leave_nothing_behind() {
         warm.0
     );
     assert!(
-        end.1 <= warm.1 + 16,
+        end.1 <= warm.1 + KEPT,
         "descriptors: {} were {}",
         end.1,
         warm.1
-    );
-    assert!(
-        hooks(&gateway, "request") > 1_000.0,
-        "hardly anybody was served"
     );
     assert_eq!(hooks(&gateway, "response"), 0.0);
     upstream.delay(Duration::ZERO);

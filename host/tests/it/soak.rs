@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::support::{
-    Gateway, Load, Upstream, copy_plugin, eventually, one_route, open_descriptors, resident_memory,
-    within,
+    Gateway, Load, Reply, Upstream, copy_plugin, eventually, hostile, one_route, open_descriptors,
+    put, resident_memory, start_with_files, within,
 };
 
 const CLIENTS: usize = 64;
@@ -75,6 +75,64 @@ fn nothing_fails_and_nothing_grows_under_load_and_reloads() {
             == 0.0
     });
     assert!(idle, "requests are in flight that nobody waits for");
+}
+
+/// Reloads of a plugin by another version of it, every tenth of them by a file
+/// that is no plugin. `cargo xtask soak reload` does the same ten thousand times.
+const VERSIONS: u32 = 20;
+
+#[test]
+fn one_version_of_a_plugin_has_a_request_in_all_its_hooks() {
+    let upstream = Upstream::start("a");
+    let step = "pipeline: [{ plugin: hostile, config: \"every:stamp\" }]";
+    let config = one_route(&[upstream.address], "", step);
+    let first = hostile();
+    let versions = [next_version(first), first.to_vec()];
+    let gateway = start_with_files(&[("hostile", first)], "{}", &config);
+    let file = gateway.plugins().join("hostile.wasm");
+    // Some are under way, between two hooks, whenever a version comes.
+    upstream.delay(Duration::from_millis(2));
+    let load = Load::start(gateway.address, 8, "/a", is_of_one_version);
+    let mut live = 0;
+    for round in 1..=VERSIONS {
+        let (version, generation) = (&versions[live % 2], gateway.generation());
+        if round % 10 == 0 {
+            let before = gateway.refused_reloads();
+            put(&version[..version.len() / 2], &file);
+            eventually("half a file is refused", || {
+                gateway.refused_reloads() > before
+            });
+            assert_eq!(gateway.generation(), generation);
+        } else {
+            live += 1;
+            put(version, &file);
+            eventually("the version is live", || gateway.generation() > generation);
+        }
+    }
+    let (answered, failures) = load.stop();
+    assert!(answered > 1_000, "only {answered} answers");
+    assert!(failures.is_empty(), "of {answered}: {failures:?}");
+    let metrics = gateway.admin("/metrics").text();
+    let of_completion = "portcullis_plugin_stamps_total{plugin=\"hostile\",hook=\"completion\"}";
+    assert!(metrics.contains(of_completion), "{metrics}");
+    assert!(!metrics.contains("stamps_mixed"), "{metrics}");
+}
+
+/// The plugin with another stamp.
+fn next_version(plugin: &[u8]) -> Vec<u8> {
+    const VERSION: &[u8] = b"stamp-of-version-0000001";
+    let mut places = (0..plugin.len()).filter(|at| plugin[*at..].starts_with(VERSION));
+    let (place, none) = (places.next().expect("a stamp"), places.next());
+    assert_eq!(none, None, "the stamp is there twice");
+    let mut next = plugin.to_vec();
+    next[place + VERSION.len() - 1] = b'2';
+    next
+}
+
+/// The upstream says what stamp the request had when it came there.
+fn is_of_one_version(reply: &Reply) -> bool {
+    let stamp = reply.header("x-stamp");
+    reply.status == 200 && !stamp.is_empty() && reply.json()["headers"]["x-stamp"] == stamp
 }
 
 /// `SOAK_SECONDS`; without it a short time, but in continuous integration.

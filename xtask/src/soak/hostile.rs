@@ -5,9 +5,13 @@
 //! hostile one. In turns the last tenth goes to the second and to the third, so
 //! that both times there is as much traffic, in the same minute.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     arguments::Hostile,
@@ -27,6 +31,8 @@ pub(crate) const FINE: &str = "/fine";
 pub(crate) const OTHERS_CONNECTIONS: u32 = 32;
 const ATTACK_CONNECTIONS: u32 = 8;
 const WARM_UP: f64 = 1.0;
+/// How long what is under way at the end of a window may take.
+const CALM_WITHIN: Duration = Duration::from_secs(30);
 
 /// What was measured of one class.
 pub(crate) struct Outcome {
@@ -151,9 +157,14 @@ fn window(
 
 /// Waits until nothing of a window is left, so that the next begins afresh.
 fn calm_down(stage: &Stage<'_>, gateway: &mut Gateway) -> Result<()> {
+    let deadline = Instant::now() + CALM_WITHIN;
     while gateway.metric("portcullis_requests_in_flight", "") != Some(0.0) {
         stage.check()?;
         gateway.check()?;
+        ensure!(
+            Instant::now() < deadline,
+            "requests are in flight that nobody waits for"
+        );
         sleep(Duration::from_millis(20));
     }
     Ok(())
