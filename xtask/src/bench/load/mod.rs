@@ -20,21 +20,12 @@ mod record;
 pub(super) mod results;
 mod rounds;
 mod run;
-<<<<<<< HEAD
-pub(super) mod site;
-=======
 pub(crate) mod site;
->>>>>>> e8d255d (Replace a plugin under load for as long as one likes, and plot its memory)
 mod start;
 pub(crate) mod statistics;
 mod table;
-<<<<<<< HEAD
-pub(super) mod tool;
-pub(super) mod usage;
-=======
 pub(crate) mod tool;
 pub(crate) mod usage;
->>>>>>> e8d255d (Replace a plugin under load for as long as one likes, and plot its memory)
 
 pub(crate) use arguments::Arguments;
 pub(crate) use run::run;
