@@ -5,6 +5,7 @@
 //! compiling plugins, reading files, resolving names — runs on tokio's
 //! blocking threads, never on either.
 
+mod check;
 mod control;
 mod reload;
 mod threads;
@@ -22,7 +23,8 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 
-pub use reload::{Environment, check};
+pub use check::check;
+pub use reload::Environment;
 
 use crate::{
     admin::{self, Admin},

@@ -6,14 +6,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use crate::{
-    config::{self, Capability, Config, Diagnostics, Step},
+    config::{self, Config, Diagnostics},
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
     plugin::{
@@ -215,85 +214,12 @@ impl Reloader {
     }
 }
 
-/// What `check` found.
-pub struct Checked {
-    routes: usize,
-    services: usize,
-    plugins: usize,
-    /// What each use of a plugin makes use of, in words.
-    granted: Vec<String>,
-}
-
-impl fmt::Display for Checked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            routes,
-            services,
-            plugins,
-            granted,
-        } = self;
-        write!(
-            f,
-            "good: {routes} routes, {services} services, {plugins} plugins"
-        )?;
-        granted.iter().try_for_each(|line| write!(f, "\n  {line}"))
-    }
-}
-
-/// What the uses of plugins are granted of what they want.
-fn granted(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
-    let line = |(kind, name, step): (&str, &str, &Step)| {
-        let plugin = plugins.iter().find(|plugin| plugin.name() == step.plugin)?;
-        let wanted = plugin.capabilities();
-        let shown = wanted.iter().map(|wanted| match step.allow.services() {
-            Some(services) if *wanted == Capability::Discovery => {
-                let services: Vec<&str> = services.iter().map(String::as_str).collect();
-                format!("discovery of {}", services.join(" and "))
-            }
-            _ => wanted.name().to_owned(),
-        });
-        let shown: Vec<String> = shown.collect();
-        (!shown.is_empty()).then(|| {
-            format!(
-                "{kind} {name}: {} may use {}",
-                step.plugin,
-                shown.join(", ")
-            )
-        })
-    };
-    config.steps().filter_map(line).collect()
-}
-
-/// Does all that a start does, up to the sockets.
-///
-/// # Errors
-///
-/// Every mistake in the configuration and in what plugins say of theirs.
-pub fn check(
-    file: &Path,
-    environment: &Environment,
-    compiler: Compiler,
-) -> Result<Checked, StartError> {
-    let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
-    let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
-    let plugins = &config.plugins;
-    let library = library(&runtime, &plugins.directory, plugins.file_size);
-    let builder = builder(&config);
-    let draft = builder
-        .draft(Arc::clone(&config), &library, mistakes)
-        .map_err(StartError::Config)?;
-    builder.apply(&config).map_err(StartError::Config)?;
-    Ok(Checked {
-        routes: config.routes.len(),
-        services: config.services.len(),
-        plugins: draft.plugins().len(),
-        granted: granted(&config, draft.plugins()),
-    })
-}
-
 /// The configuration as far as it can be read, and the mistakes in it: those
 /// of its plugins are to be found before anybody is told.
-fn read(file: &Path, environment: &Environment) -> Result<(Arc<Config>, Diagnostics), Diagnostics> {
+pub(super) fn read(
+    file: &Path,
+    environment: &Environment,
+) -> Result<(Arc<Config>, Diagnostics), Diagnostics> {
     let config::Reading { config, mistakes } = config::read(file, &**environment);
     match config {
         Some(config) => Ok((Arc::new(config), mistakes)),
@@ -301,7 +227,7 @@ fn read(file: &Path, environment: &Environment) -> Result<(Arc<Config>, Diagnost
     }
 }
 
-fn runtime(config: &Config, compiler: Compiler) -> Result<Runtime, String> {
+pub(super) fn runtime(config: &Config, compiler: Compiler) -> Result<Runtime, String> {
     Runtime::new(RuntimeOptions {
         cache: config.plugins.cache.clone(),
         cache_size: config.plugins.cache_size,
@@ -313,7 +239,7 @@ fn runtime(config: &Config, compiler: Compiler) -> Result<Runtime, String> {
     .map_err(|error| error.to_string())
 }
 
-fn builder(config: &Config) -> Builder {
+pub(super) fn builder(config: &Config) -> Builder {
     let metrics = Arc::new(Metrics::new());
     let registry = Arc::new(Registry::new());
     let host = Arc::new(HostServices {
@@ -370,7 +296,7 @@ fn health(service: &Service) -> Vec<InstanceHealth> {
 
 /// Loads every plugin of the directory. A file that is none does not keep the
 /// others from loading: what it means is for whoever uses it to say.
-fn library(runtime: &Runtime, directory: &Path, largest: usize) -> Library {
+pub(super) fn library(runtime: &Runtime, directory: &Path, largest: usize) -> Library {
     let mut library = Library::default();
     for (name, read) in Directory::new(directory, largest).scan() {
         let loaded = read

@@ -315,7 +315,7 @@ mod tests {
         }
         let samples = read(&metrics.render());
         let dropped = "portcullis_plugin_metrics_dropped_total";
-        assert_eq!(value(&samples, dropped, &[("plugin", "p")]), Some(18.0));
+        assert_eq!(value(&samples, dropped, &[("plugin", "p")]), Some(19.0));
         let own = samples
             .keys()
             .filter(|(_, labels)| labels.contains(&("plugin".into(), "p".into())));

@@ -67,12 +67,13 @@ fn no_route_is_404_and_a_wrong_method_405() {
 
 #[test]
 fn keeps_a_well_formed_request_id_and_replaces_another() {
-    let gateway = Gateway::start(&[], &one_route(&[nobody()], "", ""));
+    let config = one_route(&[nobody()], "", "").replace("/{*rest}", "/a");
+    let gateway = Gateway::start(&[], &config);
     let mut client = gateway.client();
-    let reply = client.get("/", &[("x-request-id", "trace-1")]);
+    let reply = client.get("/nowhere", &[("x-request-id", "trace-1")]);
     assert_problem(&reply, 404);
     assert_eq!(reply.header("x-request-id"), "trace-1");
-    let reply = client.get("/", &[("x-request-id", "a\"b")]);
+    let reply = client.get("/nowhere", &[("x-request-id", "a\"b")]);
     assert_problem(&reply, 404);
     assert_eq!(reply.header("x-request-id").len(), 32);
 }

@@ -54,7 +54,7 @@ fn paths_go_from_literal_over_parameter_to_rest() {
             ("GET", "/users/7/orders/9", &[], "order"),
             ("GET", "/users/7/orders/9/lines", &[], "rest"),
             ("GET", "/users/7/else", &[], "rest"),
-            ("GET", "/users/", &[], "404"),
+            ("GET", "/users/", &[], "rest"),
             ("GET", "/users", &[], "404"),
             ("GET", "/", &[], "root"),
             ("GET", "/Users/me", &[], "404"),

@@ -100,7 +100,7 @@ fn mistakes_of_routes() {
         ),
         (
             "pipeline: [{ plugin: p, grants: [counters] }]",
-            "6:28: routes[0].pipeline[0].grants: unknown key\n  hint: known: plugin, config, on_error, isolation, allow, limits, namespace",
+            "6:27: routes[0].pipeline[0].grants: unknown key\n  hint: known: plugin, config, on_error, required, isolation, allow, limits, namespace",
         ),
         (
             "pipeline: [{ plugin: p, allow: { counter: true } }]",

@@ -1,0 +1,90 @@
+//! `portcullis check`: all that a start does, up to the sockets, and what it
+//! finds told for people.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use crate::{
+    config::{Capability, Config, Step},
+    plugin::{Compiler, Plugin},
+};
+
+use super::{
+    StartError,
+    reload::{Environment, builder, library, read, runtime},
+};
+
+/// What `check` found.
+pub struct Checked {
+    routes: usize,
+    services: usize,
+    plugins: usize,
+    /// What each use of a plugin makes use of, in words.
+    granted: Vec<String>,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            routes,
+            services,
+            plugins,
+            granted,
+        } = self;
+        write!(
+            f,
+            "good: {routes} routes, {services} services, {plugins} plugins"
+        )?;
+        granted.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+/// What the uses of plugins are granted of what they want.
+fn granted(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
+    let line = |(kind, name, step): (&str, &str, &Step)| {
+        let plugin = plugins.iter().find(|plugin| plugin.name() == step.plugin)?;
+        let wanted = plugin.capabilities();
+        let shown = wanted.iter().map(|wanted| match step.allow.services() {
+            Some(services) if *wanted == Capability::Discovery => {
+                let services: Vec<&str> = services.iter().map(String::as_str).collect();
+                format!("discovery of {}", services.join(" and "))
+            }
+            _ => wanted.name().to_owned(),
+        });
+        let shown: Vec<String> = shown.collect();
+        (!shown.is_empty()).then(|| {
+            format!(
+                "{kind} {name}: {} may use {}",
+                step.plugin,
+                shown.join(", ")
+            )
+        })
+    };
+    config.steps().filter_map(line).collect()
+}
+
+/// Does all that a start does, up to the sockets.
+///
+/// # Errors
+///
+/// Every mistake in the configuration and in what plugins say of theirs.
+pub fn check(
+    file: &Path,
+    environment: &Environment,
+    compiler: Compiler,
+) -> Result<Checked, StartError> {
+    let (config, mistakes) = read(file, environment).map_err(StartError::Config)?;
+    let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
+    let plugins = &config.plugins;
+    let library = library(&runtime, &plugins.directory, plugins.file_size);
+    let builder = builder(&config);
+    let draft = builder
+        .draft(Arc::clone(&config), &library, mistakes)
+        .map_err(StartError::Config)?;
+    builder.apply(&config).map_err(StartError::Config)?;
+    Ok(Checked {
+        routes: config.routes.len(),
+        services: config.services.len(),
+        plugins: draft.plugins().len(),
+        granted: granted(&config, draft.plugins()),
+    })
+}
