@@ -104,27 +104,27 @@ fn mistakes_of_routes() {
         ),
         (
             "pipeline: [{ plugin: p, allow: { counter: true } }]",
-            "6:37: routes[0].pipeline[0].allow.counter: unknown key\n  hint: did you mean `counters`?",
+            "6:36: routes[0].pipeline[0].allow.counter: unknown key\n  hint: did you mean `counters`?",
         ),
         (
             "pipeline: [{ plugin: p, allow: { store: [a] } }]",
-            "6:44: routes[0].pipeline[0].allow.store: expected true or false, found a list\n  hint: without quotes",
+            "6:43: routes[0].pipeline[0].allow.store: expected true or false, found a list\n  hint: without quotes",
         ),
         (
             "pipeline: [{ plugin: p, allow: { discovery: [user] } }]",
-            "6:49: routes[0].pipeline[0].allow.discovery[0]: there is no service `user`\n  hint: did you mean `users`?",
+            "6:48: routes[0].pipeline[0].allow.discovery[0]: there is no service `user`\n  hint: did you mean `users`?",
         ),
         (
             "pipeline: [{ plugin: p, limits: { memory: 1KiB } }]",
-            "6:46: routes[0].pipeline[0].limits.memory: out of range\n  hint: from 64KiB to 4GiB",
+            "6:45: routes[0].pipeline[0].limits.memory: out of range\n  hint: from 64KiB to 4GiB",
         ),
         (
             "pipeline: [{ plugin: p, limits: { file_size: 1MiB } }]",
-            "6:38: routes[0].pipeline[0].limits.file_size: unknown key\n  hint: known: memory, table, call_timeout, start_timeout, instances, host_calls, log_lines, counters, store_keys, store_bytes, metric_series, response_size",
+            "6:37: routes[0].pipeline[0].limits.file_size: unknown key\n  hint: known: memory, table, call_timeout, start_timeout, instances, host_calls, log_lines, counters, store_keys, store_bytes, metric_series, response_size",
         ),
         (
             "pipeline: [{ plugin: p, namespace: a/b }]",
-            "6:39: routes[0].pipeline[0].namespace: `a/b` is not a name\n  hint: 1 to 128 letters, digits, `-`, `_` and `.`, the first a letter or digit",
+            "6:38: routes[0].pipeline[0].namespace: `a/b` is not a name\n  hint: 1 to 128 letters, digits, `-`, `_` and `.`, the first a letter or digit",
         ),
         (
             "retries: { on: [reset] }",
