@@ -180,7 +180,7 @@ impl Fresh {
         exchange.attributes.clear();
         exchange.notes.clear();
         exchange.staged.clear();
-        if !exchange.headers.keys().eq(self.headers.keys()) {
+        if exchange.headers.len() != self.headers.len() {
             exchange.headers.clone_from(&self.headers);
         }
         if exchange.uri.path().len() != self.uri.path().len() {

@@ -40,7 +40,7 @@ fn request_hooks(criterion: &mut Criterion) {
         ),
         (
             "key-auth",
-            json!({ "consumers": [{ "name": "ann", "keys": ["0123456789abcdef"] }] }),
+            json!({ "consumers": [{ "name": "ann", "groups": ["staff"], "keys": ["0123456789abcdef"] }] }),
             &[("x-api-key", "0123456789abcdef")],
         ),
         (
