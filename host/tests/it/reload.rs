@@ -388,7 +388,7 @@ fn requests_in_flight_finish_on_what_they_started_with() {
         one_route(&[upstream.address], "", &header).replace("/{*rest}", path)
     };
     let gateway = Gateway::start(&["headers"], &config("one", "/one"));
-    upstream.delay(Duration::from_secs(3));
+    upstream.delay(Duration::from_secs(10));
     let address = gateway.address;
     let flight = thread::spawn(move || Client::new(address).get("/one", &[]));
     eventually("the request is with the upstream", || upstream.hits() == 1);
