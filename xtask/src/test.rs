@@ -48,7 +48,7 @@ const STEPS: [Step; 11] = [
     ),
     step(
         "tests",
-        "cargo test --workspace --lib --bins --tests --examples",
+        "cargo test --workspace --lib --bins --tests --examples --bench costs",
         in_cargo,
     ),
     step(

@@ -83,7 +83,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 }
 
 /// A start with a warm cache, but for sockets and configuration. Fails where it
-/// takes longer than it may.
+/// takes longer than it may, if the compiler was asked for speed.
 fn ten_from_the_cache(criterion: &mut Criterion) {
     let cache = tempfile::tempdir().expect("a directory");
     let plugins = TEN.map(|name| (name, benches::bytes(name)));
@@ -102,7 +102,7 @@ fn ten_from_the_cache(criterion: &mut Criterion) {
     let best = best.min().expect("invariant: more than one");
     println!("ten plugins from the cache, with a new engine: {best:?}, at most {WARM:?}");
     assert!(
-        best <= WARM,
+        best <= WARM || cfg!(debug_assertions),
         "loading ten plugins from the cache takes {best:?}"
     );
     let mut group = criterion.benchmark_group("start");

@@ -9,16 +9,22 @@ mod routing;
 mod snapshots;
 mod state;
 
-use criterion::{criterion_group, criterion_main};
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
 
 criterion_group!(
-    costs,
-    boundary::benches,
-    filters::benches,
-    balancers::benches,
-    state::benches,
-    routing::benches,
-    snapshots::benches,
-    loading::benches,
+    name = costs;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    targets =
+        boundary::benches,
+        filters::benches,
+        balancers::benches,
+        state::benches,
+        routing::benches,
+        snapshots::benches,
+        loading::benches,
 );
 criterion_main!(costs);

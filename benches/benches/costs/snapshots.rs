@@ -15,6 +15,7 @@ use portcullis::{
 
 /// Two workers, a route with five filters, a service with a balancer.
 const CONFIG: &str = r#"
+listeners: [{ address: "127.0.0.1:8080" }]
 services:
   users:
     instances: [{ address: "127.0.0.1:9001" }]
