@@ -21,7 +21,8 @@ use tokio::{
     task::LocalSet,
 };
 
-/// Measured to cost a third of the system's for what a request allocates.
+/// Spares 2,500 of the 39,900 instructions that a request without filters took
+/// with the allocator of the C library.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

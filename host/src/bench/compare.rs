@@ -23,7 +23,7 @@ use super::{
     request::Request,
     scene::{Plan, Replacement, Scene},
     track::Track,
-    watch::Samples,
+    watch::Stopwatch,
 };
 
 /// Pairs of blocks: what is aimed at, and what there are at least.
@@ -172,7 +172,8 @@ struct Side {
     canned: Canned,
     track: Track,
     ledger: Ledger,
-    watch: Samples,
+    /// The time of every call.
+    watch: Stopwatch<Vec<u64>>,
     /// The median call of each block, by row; none where there was no call.
     medians: Vec<Vec<Option<f64>>>,
 }
@@ -194,7 +195,7 @@ impl Side {
             canned,
             track,
             ledger: Ledger::new(rows),
-            watch: Samples::new(rows),
+            watch: Stopwatch::new(rows),
             medians: vec![Vec::new(); rows],
         })
     }

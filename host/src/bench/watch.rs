@@ -30,16 +30,35 @@ impl Watch for Nobody {
     fn end(&mut self, _: usize, (): (), _: impl FnOnce() -> Option<Work>) {}
 }
 
-/// Notes how long calls take.
-pub(super) struct Stopwatch(pub(super) Vec<Histogram>);
+/// Notes how long calls take, row by row.
+pub(super) struct Stopwatch<R>(pub(super) Vec<R>);
 
-impl Stopwatch {
-    pub(super) fn new(rows: usize) -> Self {
-        Self(vec![Histogram::default(); rows])
+/// Where times go, in nanoseconds: a histogram, or a list of all.
+pub(super) trait Record: Clone + Default {
+    fn note(&mut self, nanos: u64);
+}
+
+impl Record for Histogram {
+    #[inline]
+    fn note(&mut self, nanos: u64) {
+        self.record(nanos);
     }
 }
 
-impl Watch for Stopwatch {
+impl Record for Vec<u64> {
+    #[inline]
+    fn note(&mut self, nanos: u64) {
+        self.push(nanos);
+    }
+}
+
+impl<R: Record> Stopwatch<R> {
+    pub(super) fn new(rows: usize) -> Self {
+        Self(vec![R::default(); rows])
+    }
+}
+
+impl<R: Record> Watch for Stopwatch<R> {
     type Mark = Instant;
 
     #[inline]
@@ -50,31 +69,7 @@ impl Watch for Stopwatch {
     #[inline]
     fn end(&mut self, row: usize, started: Instant, _: impl FnOnce() -> Option<Work>) {
         let took = started.elapsed();
-        self.0[row].record(nanos(took));
-    }
-}
-
-/// Notes the time of every call, in nanoseconds.
-pub(super) struct Samples(pub(super) Vec<Vec<u64>>);
-
-impl Samples {
-    pub(super) fn new(rows: usize) -> Self {
-        Self(vec![Vec::new(); rows])
-    }
-}
-
-impl Watch for Samples {
-    type Mark = Instant;
-
-    #[inline]
-    fn begin(&mut self, _: impl FnOnce() -> Option<Work>) -> Instant {
-        Instant::now()
-    }
-
-    #[inline]
-    fn end(&mut self, row: usize, started: Instant, _: impl FnOnce() -> Option<Work>) {
-        let took = started.elapsed();
-        self.0[row].push(nanos(took));
+        self.0[row].note(nanos(took));
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Machine code from a file is trusted only if this process's user alone can
 //! have written it: the directory is ours and closed to others, the file is
-//! ours, has no other name, and ends with the hash of what is before. Whatever
-//! else is found there is compiled anew and written over.
+//! ours and has no other name. Against damage it ends with a hash of what is
+//! before; one that says who wrote it would need a secret that nobody else of
+//! this user can read. Whatever else is found there is compiled anew and
+//! written over.
 //!
 //! The directory is opened once, and everything is done relative to that, so
 //! that renaming what leads to it, or putting a symlink there, changes nothing.
@@ -22,14 +24,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use ring::digest::{Context, SHA256};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, renameat, statat, unlinkat};
 use wasmtime::{Engine, component::Component};
+use xxhash_rust::xxh3::Xxh3;
 
 /// What a file ends with, before the hash of the rest.
 const MAGIC: &[u8; 16] = b"portcullis code\n";
 
-const SEAL: u64 = MAGIC.len() as u64 + 32;
+/// Of the magic bytes and the hash, XXH3 with 128 bits: a start hashes megabytes.
+const SEAL: u64 = MAGIC.len() as u64 + 16;
 
 /// Files kept; the longest unused go first.
 const FILES: usize = 256;
@@ -132,7 +135,7 @@ impl Cache {
     /// Whole or not at all: a file of its own, then a new name.
     fn write(&self, key: &str, mut code: impl Read) -> io::Result<()> {
         let mut draft = self.draft()?;
-        let mut hash = Context::new(&SHA256);
+        let mut hash = Xxh3::new();
         let mut part = vec![0; 64 << 10];
         loop {
             let length = code.read(&mut part)?;
@@ -143,7 +146,7 @@ impl Cache {
             draft.file.write_all(&part[..length])?;
         }
         draft.file.write_all(MAGIC)?;
-        draft.file.write_all(hash.finish().as_ref())?;
+        draft.file.write_all(&hash.digest128().to_le_bytes())?;
         draft.rename(&file_name(key))
     }
 
@@ -247,7 +250,7 @@ fn intact(file: &mut File, length: u64) -> io::Result<bool> {
     let Some(length) = length.checked_sub(SEAL) else {
         return Ok(false);
     };
-    let mut hash = Context::new(&SHA256);
+    let mut hash = Xxh3::new();
     let mut code = Read::take(&mut *file, length);
     let mut part = vec![0; 64 << 10];
     loop {
@@ -258,7 +261,7 @@ fn intact(file: &mut File, length: u64) -> io::Result<bool> {
     }
     let mut seal = Vec::new();
     Read::take(file, SEAL + 1).read_to_end(&mut seal)?;
-    Ok(seal == [&MAGIC[..], hash.finish().as_ref()].concat())
+    Ok(seal == [&MAGIC[..], &hash.digest128().to_le_bytes()].concat())
 }
 
 fn private(metadata: &Metadata, owner: u32) -> bool {

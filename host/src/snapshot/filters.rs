@@ -147,34 +147,22 @@ impl<'a> Filters<'a> {
         let hint = Some(self.inspect(step));
         let configured = match Configured::new(plugin, options) {
             Ok(configured) => Arc::new(configured),
-            Err(error @ ConfigureError::Ungranted { .. }) => {
-                return Err(self.ungranted(step, &error));
+            Err(error) => {
+                let (at, key, hint) = match &error {
+                    ConfigureError::Ungranted { capabilities, .. } => {
+                        let key = format!("{}.allow", step.key);
+                        (step.at, key, Some(granting(step, capabilities)))
+                    }
+                    _ => (at, key, hint),
+                };
+                return Err(self.mistake(at, key, error.to_string(), hint));
             }
-            Err(error) => return Err(self.mistake(at, key, error.to_string(), hint)),
         };
         Ready::new(&configured).map_err(|error| match error.kind.is_fault() {
             // It does not come so far as to judge its configuration.
             true => self.absent(step, at, key, error.to_string(), hint),
             false => self.mistake(at, key, error.to_string(), hint),
         })
-    }
-
-    /// A plugin that wants more than its step grants: granting it is a choice
-    /// that is shown, not made.
-    fn ungranted(&mut self, step: &Step, error: &ConfigureError) -> Absent {
-        let ConfigureError::Ungranted { capabilities, .. } = error else {
-            return Absent::Wrong;
-        };
-        let granted: Vec<String> = (capabilities.iter())
-            .map(|capability| format!("{capability}: true"))
-            .collect();
-        let hint = format!(
-            "if `{}` may have it: `allow: {{ {} }}`",
-            step.plugin,
-            granted.join(", ")
-        );
-        let key = format!("{}.allow", step.key);
-        self.mistake(step.at, key, error.to_string(), Some(hint))
     }
 
     /// Limits and grants for plugins that are not there are a slip in a name.
@@ -274,6 +262,16 @@ impl<'a> Filters<'a> {
         self.mistakes.push(diagnostic(at, key, &message, hint));
         Absent::Wrong
     }
+}
+
+/// How a step would grant what its plugin wants beyond: a choice that is shown,
+/// not made.
+fn granting(step: &Step, capabilities: &[&str]) -> String {
+    let granted: Vec<String> = (capabilities.iter())
+        .map(|capability| format!("{capability}: true"))
+        .collect();
+    let granted = granted.join(", ");
+    format!("if `{}` may have it: `allow: {{ {granted} }}`", step.plugin)
 }
 
 fn diagnostic(at: Position, key: String, message: &str, hint: Option<String>) -> Diagnostic {
