@@ -13,6 +13,7 @@ pub mod imports {
         world: "portcullis:gateway/imports",
         ownership: Borrowing { duplicate_if_necessary: true },
         additional_derives: [PartialEq],
+        additional_derives_ignore: ["part"],
         generate_all,
     });
 }
