@@ -1,6 +1,8 @@
 //! A request's body on its way upstream: streamed, never copied, counted as
 //! it passes and held to its limit.
 
+mod pipe;
+
 use std::{
     cell::Cell,
     pin::Pin,
@@ -12,7 +14,38 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::respond::Error;
+use crate::{exchange::Piece, respond::Error};
+
+pub use pipe::{Piped, Sender, pipe};
+
+/// The next part of a body, as filters see it: of frames that are neither bytes
+/// nor trailers nothing is left.
+pub fn poll_piece<B>(body: &mut B, cx: &mut Context<'_>) -> Poll<Result<Piece, B::Error>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)) else {
+            return Poll::Ready(Ok(Piece::whole(Bytes::new())));
+        };
+        let piece = match frame?.into_data() {
+            Ok(bytes) => Piece {
+                bytes,
+                end: body.is_end_stream(),
+                trailers: None,
+            },
+            Err(frame) => Piece {
+                trailers: frame.into_trailers().ok(),
+                ..Piece::whole(Bytes::new())
+            },
+        };
+        if piece.end && (piece.trailers.is_some() || body.is_end_stream())
+            || !piece.bytes.is_empty()
+        {
+            return Poll::Ready(Ok(piece));
+        }
+    }
+}
 
 /// What is known of a request's body when it has passed, or broke.
 #[derive(Debug, Default)]
@@ -38,7 +71,7 @@ impl Meter {
     pub fn error(&self) -> Option<Error> {
         self.broken.get().map(|error| match error {
             BodyError::TooLarge => Error::BodyTooLarge,
-            BodyError::Client => Error::ClientGone,
+            BodyError::Client | BodyError::Filter => Error::ClientGone,
         })
     }
 }
@@ -52,6 +85,9 @@ pub enum BodyError {
     /// The client broke off, or its framing is malformed.
     #[error("the client broke off while sending its body")]
     Client,
+    /// A filter that looks at it failed, or answers instead.
+    #[error("a filter stopped the request's body")]
+    Filter,
 }
 
 /// A request's body on its way upstream.
@@ -61,6 +97,8 @@ pub enum RequestBody {
     Empty,
     /// A body that can be sent once.
     Stream(Metered),
+    /// What filters make of such a body.
+    Piped(Piped),
 }
 
 /// A client's body that is counted.
@@ -90,7 +128,7 @@ impl RequestBody {
     /// True if the body is known to be over its limit before a byte of it came.
     pub fn is_too_large(&self) -> bool {
         match self {
-            Self::Empty => false,
+            Self::Empty | Self::Piped(_) => false,
             Self::Stream(body) => body.incoming.size_hint().lower() > body.limit,
         }
     }
@@ -107,6 +145,7 @@ impl Body for RequestBody {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Stream(body) => body.poll_frame(cx),
+            Self::Piped(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -114,6 +153,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Stream(body) => body.incoming.is_end_stream(),
+            Self::Piped(body) => body.is_end_stream(),
         }
     }
 
@@ -121,6 +161,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Stream(body) => body.incoming.size_hint(),
+            Self::Piped(body) => body.size_hint(),
         }
     }
 }

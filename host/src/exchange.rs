@@ -54,6 +54,59 @@ impl Scheme {
     }
 }
 
+/// One of the two messages of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The request.
+    Request,
+    /// The response.
+    Response,
+}
+
+/// What a step asks of a body before it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To be left alone with it.
+    Skip,
+    /// To get it without this content coding.
+    Decode(Coding),
+    /// That the head waits for the first bytes that come out of the filters.
+    HoldHead,
+}
+
+/// A content coding that the gateway can undo (RFC 9110 §8.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// `gzip` and `x-gzip` (RFC 1952).
+    Gzip,
+    /// `deflate`: the zlib format (RFC 1950).
+    Deflate,
+    /// `br` (RFC 7932).
+    Brotli,
+}
+
+/// A part of a body.
+#[derive(Debug, Clone, Default)]
+pub struct Piece {
+    /// Its bytes; none are a part too, if it is the last.
+    pub bytes: Bytes,
+    /// Whether it is the last.
+    pub end: bool,
+    /// With the last: the trailer fields, if there are any.
+    pub trailers: Option<HeaderMap>,
+}
+
+impl Piece {
+    /// All that is left of a body, without trailers.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            end: true,
+            trailers: None,
+        }
+    }
+}
+
 /// An answer that a filter gives in place of the upstream's.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -103,6 +156,8 @@ pub struct Exchange {
     pub host: Box<str>,
     /// The scheme that was used.
     pub scheme: Scheme,
+    /// Whether the client takes trailers in the response.
+    pub takes_trailers: bool,
     /// The client.
     pub client: ClientAddr,
     /// The id in `x-request-id`.
@@ -125,6 +180,8 @@ pub struct Exchange {
     pub notes: Vec<(usize, u64)>,
     /// Fields that steps add to the response as it comes back to them.
     pub staged: Vec<(usize, HeaderName, HeaderValue)>,
+    /// What steps asked of the bodies, by position.
+    pub wishes: Vec<(usize, Side, Wish)>,
     /// The response's head, once there is one.
     pub response: Option<ResponseHead>,
     /// What `exchange.respond` was given in the hook that runs.
@@ -142,6 +199,7 @@ impl Exchange {
             headers: HeaderMap::new(),
             host: Box::default(),
             scheme: Scheme::Http,
+            takes_trailers: false,
             client: ClientAddr(IpAddr::from([0, 0, 0, 0])),
             request_id: RequestId(http::HeaderValue::from_static("")),
             route: RouteIndex(u32::MAX),
@@ -153,6 +211,7 @@ impl Exchange {
             step: NO_STEP,
             notes: Vec::new(),
             staged: Vec::new(),
+            wishes: Vec::new(),
             response: None,
             answer: None,
         }
@@ -167,6 +226,12 @@ impl Exchange {
             // A response that is full of fields goes on without this one.
             let _ = response.headers.try_append(name, value);
         }
+    }
+
+    /// What a step asked of a body.
+    pub fn wishes(&self, step: usize, side: Side) -> impl Iterator<Item = Wish> {
+        let own = self.wishes.iter();
+        own.filter_map(move |(of, what, wish)| (*of == step && *what == side).then_some(*wish))
     }
 
     /// The number of the step whose hook runs.

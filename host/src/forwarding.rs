@@ -46,17 +46,18 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 }
 
 /// Removes what means one connection only: the fixed list, and whatever the
-/// `Connection` field names.
+/// `Connection` field names. With `trailers` the field that announces those of a
+/// body in chunks stays, since they pass.
 ///
 /// Looks before it removes: most messages have none of them, and looking at
 /// the names that are there costs less than asking for each that may be.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub fn strip_hop_by_hop(headers: &mut HeaderMap, trailers: bool) {
     if headers.keys().any(is_hop_by_hop) {
-        strip_those_there(headers);
+        strip_those_there(headers, trailers);
     }
 }
 
-fn strip_those_there(headers: &mut HeaderMap) {
+fn strip_those_there(headers: &mut HeaderMap, trailers: bool) {
     let mut named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -64,10 +65,27 @@ fn strip_those_there(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|option| option.trim().parse().ok())
         .collect();
-    named.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
+    let announced = trailers && headers.contains_key(header::TRANSFER_ENCODING);
+    let stays = |name: &HeaderName| announced && *name == header::TRAILER;
+    let listed = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name) && !stays(name));
+    named.extend(listed.cloned());
     for name in named {
         headers.remove(name);
     }
+}
+
+/// Whether the sender of a request takes trailers in the response (RFC 9110
+/// §10.1.4).
+pub fn takes_trailers(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::TE).iter();
+    values.any(|value| {
+        let options = value.as_bytes().split(|byte| *byte == b',');
+        options
+            .map(<[u8]>::trim_ascii)
+            .any(|option| option.eq_ignore_ascii_case(b"trailers"))
+    })
 }
 
 /// What is said of one client connection, rendered once and reused for each
@@ -226,7 +244,7 @@ mod tests {
             ("upgrade", "websocket"),
             ("accept", "*/*"),
         ]);
-        strip_hop_by_hop(&mut fields);
+        strip_hop_by_hop(&mut fields, false);
         assert_eq!(fields, headers(&[("accept", "*/*")]));
     }
 

@@ -11,22 +11,29 @@ mod body;
 mod flight;
 mod forward;
 mod head;
+mod pump;
+mod reframe;
 
-use std::{rc::Rc, time::Instant};
+use std::{future::poll_fn, rc::Rc, time::Instant};
 
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
+use http_body::Body;
 use hyper::body::Incoming;
+use tokio::time::timeout_at;
 
 use body::Content;
 pub use body::ResponseBody;
 use flight::Flight;
+use pump::Pump;
 
 use crate::{
     body::{Meter, RequestBody},
-    exchange::{Answer, ClientAddr, Exchange, Failure, Phase, RequestId, ResponseHead},
+    exchange::{Answer, ClientAddr, Exchange, Failure, Phase, RequestId, ResponseHead, Side},
     forwarding::{self, ClientFields, X_REQUEST_ID},
+    pipeline::{Chain, Stop},
     respond::{self, Error},
     router::Found,
+    upstream::UpstreamBody,
     worker::Worker,
 };
 
@@ -75,7 +82,8 @@ fn admit(
             Found::NotFound => return Err(Error::NoRoute),
         };
     let mut headers = head.headers;
-    forwarding::strip_hop_by_hop(&mut headers);
+    let takes_trailers = forwarding::takes_trailers(&headers);
+    forwarding::strip_hop_by_hop(&mut headers, true);
     // The gateway has answered `Expect: 100-continue` on its own connection.
     headers.remove(header::EXPECT);
     (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
@@ -87,6 +95,7 @@ fn admit(
         headers,
         host: head.host,
         scheme: client.scheme(),
+        takes_trailers,
         client: ClientAddr(client.client()),
         request_id,
         route,
@@ -104,41 +113,144 @@ async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Respons
     let result = match flight.request_filters() {
         Ok(None) => {
             let body = RequestBody::new(incoming, meter, worker.limits().request_body);
-            forward::forward(worker, &mut flight, body)
-                .await
-                .map(|response| {
-                    let (parts, body) = response.into_parts();
-                    let mut headers = parts.headers;
-                    forwarding::strip_hop_by_hop(&mut headers);
-                    let status = parts.status;
-                    (ResponseHead { status, headers }, Content::Upstream(body))
-                })
+            match filtered(&mut flight, body).await {
+                Ok(body) => {
+                    let response = forward::forward(worker, &mut flight, body).await;
+                    response.map(|response| upstream(response, flight.exchange.takes_trailers))
+                }
+                Err(stop) => Err(stop),
+            }
         }
-        Ok(Some(answer)) => {
-            flight.outcome.failure = Failure::Filter;
-            Ok(local(answer))
-        }
-        Err(error) => Err(error),
+        Ok(Some(answer)) => Err(Stop::Answer(Box::new(answer))),
+        Err(error) => Err(error.into()),
     };
-    let (head, content) = result.unwrap_or_else(|error| {
-        flight.outcome.failure = error.failure();
-        local(respond::answer(&error, &flight.exchange.request_id))
-    });
-    finish(flight, head, content)
+    let (head, content) = result.unwrap_or_else(|stop| stopped(&mut flight, stop));
+    finish(flight, head, content).await
+}
+
+/// The request's body as it goes upstream: as it comes, or what the filters
+/// that look at it make of it. Some of them wait for all of it.
+async fn filtered(flight: &mut Flight, body: RequestBody) -> Result<RequestBody, Stop> {
+    if body.is_too_large() {
+        return Err(Error::BodyTooLarge.into());
+    }
+    if flight.route().pipeline.changes_responses() {
+        reframe::ask_for_all(&mut flight.exchange.headers);
+    }
+    match flight.chain_of(Side::Request) {
+        Some(chain) if !body.is_end_stream() => look_at_request(flight, *chain, body).await,
+        _ => Ok(body),
+    }
+}
+
+async fn look_at_request(
+    flight: &mut Flight,
+    chain: Chain,
+    body: RequestBody,
+) -> Result<RequestBody, Stop> {
+    if chain.changes() {
+        reframe::request(&mut flight.exchange.headers);
+    }
+    let meter = flight.meter.clone().unwrap_or_default();
+    let mut pump = Box::new(Pump::new(chain, body, meter));
+    if pump.holds() {
+        let deadline = flight.deadline();
+        let held = poll_fn(|cx| flight.passing(|passage| pump.poll_hold(cx, passage)));
+        let held = timeout_at(deadline, held).await;
+        if let Err(stop) = held.unwrap_or_else(|_elapsed| Err(Error::ClientSlow.into())) {
+            flight.passing(|passage| pump.abandon(passage));
+            return Err(stop);
+        }
+    }
+    if let Some(length) = pump.length() {
+        let headers = &mut flight.exchange.headers;
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let piped = pump.open();
+    flight.pump = Some(pump);
+    Ok(RequestBody::Piped(piped))
+}
+
+/// The response that came.
+fn upstream(
+    response: Response<UpstreamBody<RequestBody>>,
+    trailers: bool,
+) -> (ResponseHead, Content) {
+    let (parts, body) = response.into_parts();
+    let mut headers = parts.headers;
+    forwarding::strip_hop_by_hop(&mut headers, trailers);
+    let status = parts.status;
+    (ResponseHead { status, headers }, Content::Upstream(body))
+}
+
+/// The response in place of one that did not come.
+fn stopped(flight: &mut Flight, stop: Stop) -> (ResponseHead, Content) {
+    local(match stop {
+        Stop::Answer(answer) => {
+            flight.outcome.failure = Failure::Filter;
+            *answer
+        }
+        Stop::Error(error) => {
+            flight.outcome.failure = error.failure();
+            respond::answer(&error, &flight.exchange.request_id)
+        }
+    })
 }
 
 /// Runs the response back through the filters and hands it over.
-fn finish(mut flight: Flight, head: ResponseHead, mut content: Content) -> Response<ResponseBody> {
+async fn finish(
+    mut flight: Flight,
+    head: ResponseHead,
+    mut content: Content,
+) -> Response<ResponseBody> {
     flight.exchange.response = Some(head);
     flight.exchange.phase = Phase::Response;
     if let Some(body) = flight.response_filters() {
         content = Content::full(body);
+    }
+    if let Some(chain) = flight.chain_of(Side::Response) {
+        look_at_response(&mut flight, chain, &mut content).await;
     }
     flight.exchange.phase = Phase::Complete;
     let (status, headers) = flight.take_response_head();
     response(status, headers, &flight.request_id(), |_| {
         ResponseBody::new(content, flight)
     })
+}
+
+/// Puts filters in the way of the response's body. Some of them wait for all of
+/// it, and may answer instead.
+async fn look_at_response(flight: &mut Flight, mut chain: Box<Chain>, content: &mut Content) {
+    let deadline = flight.deadline();
+    loop {
+        let Some(head) = &mut flight.exchange.response else {
+            return;
+        };
+        if chain.changes() {
+            reframe::response(&mut head.headers);
+        }
+        if content.is_end_stream() || reframe::is_bodiless(&flight.exchange.method, head.status) {
+            return;
+        }
+        let held =
+            poll_fn(|cx| flight.passing(|passage| content.poll_hold(cx, &mut chain, passage)));
+        let held = timeout_at(deadline, held).await;
+        let Err(stop) = held.unwrap_or_else(|_elapsed| Err(Error::Timeout.into())) else {
+            break;
+        };
+        let answered = matches!(stop, Stop::Answer(_));
+        let (head, body) = stopped(flight, stop);
+        flight.exchange.response = Some(head);
+        *content = body;
+        flight.passing(|passage| match answered {
+            true => chain.restart(passage),
+            false => chain.abandon(passage),
+        });
+        if !answered {
+            return;
+        }
+    }
+    flight.chain = Some(chain);
 }
 
 /// An answer without a route.

@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::exchange::{Answer, Failure, RequestId};
+use crate::exchange::{Answer, Failure, RequestId, Side};
 
 /// Why the gateway answers by itself. Where it arose is set at birth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub enum Error {
     Loop,
     /// The body is over its limit.
     BodyTooLarge,
+    /// The body is longer than a filter that wants to see it whole can take.
+    BufferFull(Side),
+    /// The body is not what its `Content-Encoding` says.
+    Coding(Side),
     /// The client broke off while its body was read.
     ClientGone,
     /// The route's time ran out while the client was still sending its body.
@@ -52,19 +56,24 @@ impl Error {
     /// The status that stands for the error.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ClientGone | Self::Coding(Side::Request) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge | Self::BufferFull(Side::Request) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoService
             | Self::NoInstance
             | Self::Plugin
             | Self::Quarantined(_)
             | Self::PluginMissing => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Connect | Self::Upstream => StatusCode::BAD_GATEWAY,
+            Self::Connect
+            | Self::Upstream
+            | Self::BufferFull(Side::Response)
+            | Self::Coding(Side::Response) => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -74,7 +83,8 @@ impl Error {
         match self {
             Self::Connect => Failure::Connect,
             Self::Timeout => Failure::Timeout,
-            Self::Upstream => Failure::Upstream,
+            Self::Upstream | Self::Coding(Side::Response) => Failure::Upstream,
+            Self::BufferFull(Side::Response) => Failure::Filter,
             Self::NoInstance | Self::NoService => Failure::Unavailable,
             Self::Plugin | Self::Quarantined(_) | Self::PluginMissing => Failure::Filter,
             _ => Failure::Client,
@@ -91,6 +101,14 @@ impl fmt::Display for Error {
             Self::NotImplemented => "the gateway does not serve this method",
             Self::Loop => "the request goes in a circle through this gateway",
             Self::BodyTooLarge => "the request's body is over the limit",
+            Self::BufferFull(Side::Request) => {
+                "the request's body is longer than a filter that sees it whole can take"
+            }
+            Self::BufferFull(Side::Response) => {
+                "the response's body is longer than a filter that sees it whole can take"
+            }
+            Self::Coding(Side::Request) => "the request's body is not of its content coding",
+            Self::Coding(Side::Response) => "the response's body is not of its content coding",
             Self::ClientGone => "the client broke off while sending its body",
             Self::ClientSlow => "the client took too long to send its body",
             Self::NoService => "no service is named for this request",
@@ -172,6 +190,10 @@ mod tests {
             (Error::PluginMissing, 503),
             (Error::Timeout, 504),
             (Error::Loop, 508),
+            (Error::BufferFull(Side::Request), 413),
+            (Error::BufferFull(Side::Response), 502),
+            (Error::Coding(Side::Request), 400),
+            (Error::Coding(Side::Response), 502),
         ];
         for (error, status) in cases {
             let answer = answer(&error, &id);

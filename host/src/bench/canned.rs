@@ -45,7 +45,7 @@ impl Canned {
     pub(super) fn new(request: &Request, scene: &Scene) -> Result<Self, String> {
         let parameters = parameters(request, scene)?;
         let mut headers = request.headers.clone();
-        forwarding::strip_hop_by_hop(&mut headers);
+        forwarding::strip_hop_by_hop(&mut headers, false);
         headers.remove(header::EXPECT);
         ClientFields::new(CLIENT, Scheme::Http)
             .apply(&mut headers, &request.host_field)

@@ -146,6 +146,8 @@ pub struct PluginLimits {
     pub metric_series: usize,
     /// Bytes of the body of an answer that it gives. Default 1 MiB.
     pub response_size: usize,
+    /// Bytes of a body that a filter sees whole.
+    pub body_buffer: usize,
 }
 
 /// Bounds on what a peer may make the gateway hold, and on waiting.

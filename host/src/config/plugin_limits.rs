@@ -29,12 +29,13 @@ impl Default for PluginLimits {
             store_bytes: 16 << 20,
             metric_series: 1_000,
             response_size: 1 << 20,
+            body_buffer: 1 << 20,
         }
     }
 }
 
 /// The keys are the fields of [`PluginLimits`].
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "memory",
     "table",
     "call_timeout",
@@ -47,6 +48,7 @@ pub(super) const KEYS: [&str; 12] = [
     "store_bytes",
     "metric_series",
     "response_size",
+    "body_buffer",
 ];
 
 /// The limits of a plugin or a filter; those that are not given are as in `usual`.
@@ -75,5 +77,6 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         store_bytes: bytes("store_bytes", usual.store_bytes, KIB..=64 * GIB),
         metric_series: number("metric_series", usual.metric_series, 0..=100_000),
         response_size: bytes("response_size", usual.response_size, 0..=64 * MIB),
+        body_buffer: bytes("body_buffer", usual.body_buffer, 0..=64 * MIB),
     }
 }

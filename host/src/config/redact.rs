@@ -91,6 +91,7 @@ impl PluginLimits {
             store_bytes,
             metric_series,
             response_size,
+            body_buffer,
         } = self;
         json!({
             "memory": bytes(*memory),
@@ -105,6 +106,7 @@ impl PluginLimits {
             "store_bytes": bytes(*store_bytes),
             "metric_series": metric_series,
             "response_size": bytes(*response_size),
+            "body_buffer": bytes(*body_buffer),
         })
     }
 }

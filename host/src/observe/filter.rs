@@ -24,6 +24,14 @@ pub enum Hook {
     Response,
     /// `completion.on-completion`.
     Completion,
+    /// `request-body.on-request-body`.
+    RequestBody,
+    /// `response-body.on-response-body`.
+    ResponseBody,
+    /// `request-buffered.on-request-buffered`.
+    RequestBuffered,
+    /// `response-buffered.on-response-buffered`.
+    ResponseBuffered,
     /// `balancer.instances-changed`.
     InstancesChanged,
     /// `balancer.pick`.
@@ -34,10 +42,14 @@ impl Hook {
     /// How many there are; a hook as a number is below it.
     pub const COUNT: usize = Self::ALL.len();
 
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 9] = [
         Self::Request,
         Self::Response,
         Self::Completion,
+        Self::RequestBody,
+        Self::ResponseBody,
+        Self::RequestBuffered,
+        Self::ResponseBuffered,
         Self::InstancesChanged,
         Self::Pick,
     ];
@@ -48,6 +60,10 @@ impl Hook {
             Self::Request => "request",
             Self::Response => "response",
             Self::Completion => "completion",
+            Self::RequestBody => "request_body",
+            Self::ResponseBody => "response_body",
+            Self::RequestBuffered => "request_buffered",
+            Self::ResponseBuffered => "response_buffered",
             Self::InstancesChanged => "instances_changed",
             Self::Pick => "pick",
         }

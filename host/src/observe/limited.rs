@@ -27,10 +27,12 @@ pub enum Limit {
     MetricSeries,
     /// A longer answer.
     ResponseSize,
+    /// A longer body to see whole.
+    BodyBuffer,
 }
 
 impl Limit {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Memory,
         Self::Table,
         Self::CallTimeout,
@@ -42,6 +44,7 @@ impl Limit {
         Self::Store,
         Self::MetricSeries,
         Self::ResponseSize,
+        Self::BodyBuffer,
     ];
 
     /// Its name as a label.
@@ -58,6 +61,7 @@ impl Limit {
             Self::Store => "store",
             Self::MetricSeries => "metric_series",
             Self::ResponseSize => "response_size",
+            Self::BodyBuffer => "body_buffer",
         }
     }
 }

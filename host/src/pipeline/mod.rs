@@ -2,16 +2,20 @@
 //! and once more over the outcome.
 //!
 //! Owns what filters share with a request (`Run`) and with a worker (`Slots`).
-//! Knows plugins only through `plugin::Instance`, and nothing of sockets or
-//! bodies. Called by `proxy`; built by `snapshot`.
+//! Knows plugins only through `plugin::Instance`, and nothing of sockets; of
+//! bodies what filters look at (`Chain`). Called by `proxy`; built by `snapshot`.
 
 mod balancer;
+mod chain;
+mod decode;
 mod report;
 mod run;
 mod slots;
+mod stage;
 mod step;
 
 pub use balancer::{Balancer, Chooser};
+pub use chain::{Chain, Passage, Source, Stop};
 pub use run::Run;
 pub use slots::{Slot, SlotIndex, Slots};
 pub use step::{Pipeline, Step};

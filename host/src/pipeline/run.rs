@@ -22,6 +22,9 @@ pub struct Run {
     entered: usize,
     /// Filters that let the request pass: the response runs back through them.
     passed: usize,
+    /// Filters that the response's body has still to pass: all that let the
+    /// request pass, or those before the one that replaced the response.
+    body_until: usize,
     /// Instances of filters that are isolated per request, by step.
     isolated: Vec<(usize, Instance)>,
     /// Filters in quarantine that this request may try out, by step.
@@ -79,6 +82,7 @@ impl Run {
         exchange: &mut Box<Exchange>,
     ) -> Option<Bytes> {
         self.laps = Laps::default();
+        self.body_until = self.passed;
         let mut replaced = None;
         for (position, step) in pipeline.steps[..self.passed].iter().enumerate().rev() {
             exchange.unstage(position);
@@ -104,6 +108,7 @@ impl Run {
             }) = answer
             {
                 exchange.response = Some(ResponseHead { status, headers });
+                self.body_until = position;
                 replaced = Some(body);
             }
         }
@@ -130,6 +135,55 @@ impl Run {
         }
         if !self.probes.is_empty() {
             self.abandon_probes(pipeline, slots);
+        }
+    }
+
+    /// Filters that the response's body has still to pass: those before this
+    /// position.
+    pub fn body_until(&self) -> usize {
+        self.body_until
+    }
+
+    /// A filter has answered in a hook for a body: those before it are still to
+    /// see that answer, and those after it are not.
+    pub(super) fn stopped_at(&mut self, position: usize) {
+        self.passed = self.passed.min(position);
+        self.body_until = self.body_until.min(position);
+    }
+
+    /// Calls a hook some time after others.
+    pub(super) fn call_apart<T>(
+        &mut self,
+        position: usize,
+        step: &Step,
+        slots: &Slots,
+        exchange: &mut Box<Exchange>,
+        hook: Hook,
+        call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
+    ) -> Result<T, Error> {
+        self.laps = Laps::default();
+        self.call(position, step, slots, exchange, hook, call)
+    }
+
+    /// Tells a step's instance something that no answer is expected to.
+    pub(super) fn tell(
+        &mut self,
+        position: usize,
+        step: &Step,
+        slots: &Slots,
+        tell: impl FnOnce(&mut Instance) -> Result<(), PluginError>,
+    ) {
+        let slot = slots.slot(step.slot);
+        let told = match step.isolation {
+            Isolation::Reuse => slot.call(tell),
+            Isolation::PerRequest => match self.isolated.iter_mut().find(|(of, _)| *of == position)
+            {
+                Some((_, instance)) => tell(instance),
+                None => Ok(()),
+            },
+        };
+        if let Err(error) = told {
+            tracing::debug!(plugin = &*error.plugin, "{error}");
         }
     }
 

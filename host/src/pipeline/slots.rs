@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use crate::plugin::{Configured, Instance, PluginError, Quarantine, Work};
+use crate::{
+    observe::Limit,
+    plugin::{Configured, Instance, PluginError, Quarantine, Work},
+};
 
 /// Index of a configured plugin in its snapshot, and of its instance in each
 /// worker's `Slots`.
@@ -54,6 +57,11 @@ impl Slot {
     /// none if this one is lost too.
     pub fn failure_line(&self) -> Option<u64> {
         self.configured.failure_line()
+    }
+
+    /// Counts that the plugin met one of its limits.
+    pub fn limited(&self, limit: Limit) {
+        self.configured.limited(limit);
     }
 
     /// A fresh instance that is the caller's alone.

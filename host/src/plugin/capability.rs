@@ -34,9 +34,11 @@ impl Import {
 
     fn own(interface: &str) -> Self {
         match interface {
-            // `verdicts` holds types only. Balancing is about what the gateway
+            // The verdicts hold types only. Balancing is about what the gateway
             // itself hands to a balancer.
-            "exchange" | "hooks" | "balancing" | "verdicts" => Self::Always,
+            "exchange" | "body" | "hooks" | "balancing" | "verdicts" | "chunk-verdicts" => {
+                Self::Always
+            }
             name => match Capability::from_name(name) {
                 Some(Capability::Clock | Capability::Random) | None => Self::Unknown,
                 Some(capability) => Self::Needs(capability),

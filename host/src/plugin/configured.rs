@@ -8,7 +8,10 @@ use std::{
 use crossbeam_queue::ArrayQueue;
 use wasmtime::component::InstancePre;
 
-use crate::config::{Allow, PluginLimits, QuarantinePolicy};
+use crate::{
+    config::{Allow, PluginLimits, QuarantinePolicy},
+    observe::Limit,
+};
 
 use super::{
     ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
@@ -110,6 +113,11 @@ impl Configured {
     /// The plugin.
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
+    }
+
+    /// Counts that the plugin met one of its limits.
+    pub fn limited(&self, limit: Limit) {
+        self.host.allowance.limited(limit);
     }
 
     /// Whether it may be called; shared by all that have the same plugin and

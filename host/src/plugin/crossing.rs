@@ -14,7 +14,7 @@ use super::{
     Instance,
     data::Data,
     host::Caller,
-    wit::{self, Algorithm, Bucket, Decision, DigestAlgorithm, Hook, Level, Refusal, Window},
+    wit::{self, Algorithm, Bucket, Decision, DigestAlgorithm, Hook, Level, Refusal, Side, Window},
 };
 
 /// What an instance that counts its instructions begins with: more than it can
@@ -175,6 +175,7 @@ by_size!(
     Hook,
     Level,
     Refusal,
+    Side,
     Window
 );
 

@@ -8,7 +8,7 @@ use wasmtime::{Result, bail, component::ResourceTable};
 use crate::{
     config::PluginLimits,
     discovery::InstanceList,
-    exchange::{Exchange, Phase, ResponseHead},
+    exchange::{Exchange, Phase, Piece, ResponseHead, Side},
     observe::Limit,
 };
 
@@ -59,6 +59,10 @@ pub(super) enum Hook {
     Response,
     Completion,
     Pick,
+    /// A chunk of a body.
+    Chunk(Side),
+    /// A whole body.
+    Buffered(Side),
 }
 
 /// What a store holds.
@@ -72,6 +76,10 @@ pub(super) struct Data {
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
     pub(super) allowance: Arc<Allowance>,
+    /// The part of a body that the hook is called for, and what it makes of it.
+    pub(super) piece: Piece,
+    /// What it wrote, if it did.
+    pub(super) written: Option<Vec<u8>>,
     /// What `balancer.instances-changed` was given last.
     pub(super) instances: Option<Arc<InstanceList>>,
     pub(super) table: ResourceTable,
@@ -111,6 +119,8 @@ impl Data {
             identity,
             names,
             services,
+            piece: Piece::default(),
+            written: None,
             instances: None,
             table,
             limiter: Limiter::new(Arc::clone(&allowance)),
@@ -208,7 +218,7 @@ impl Data {
 #[cold]
 fn no_exchange<T>() -> Result<T> {
     bail!(
-        "portcullis:gateway/exchange was called outside the hooks on-request, on-response, \
-         on-completion and pick, where there is no exchange"
+        "portcullis:gateway/exchange was called outside the hooks of requests, responses, bodies, \
+         completion and picking, where there is no exchange"
     )
 }

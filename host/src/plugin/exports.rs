@@ -7,6 +7,8 @@ use wasmtime::{
     },
 };
 
+use crate::exchange::Side;
+
 use super::{LoadError, data::Data, wit};
 
 /// What a plugin exports. What it does not is never called.
@@ -22,18 +24,28 @@ pub struct Hooks {
     pub response: bool,
     /// It takes note of how exchanges end.
     pub completion: bool,
+    /// It sees request bodies as they stream by.
+    pub request_body: bool,
+    /// It sees response bodies as they stream by.
+    pub response_body: bool,
+    /// It sees whole request bodies.
+    pub request_buffered: bool,
+    /// It sees whole response bodies.
+    pub response_buffered: bool,
     /// It picks instances.
     pub balancer: bool,
 }
 
-/// Which header fields a plugin can look at, by what it imports: those of
-/// others need not be kept for it.
+/// What a plugin can look at and change, by what it imports: what is not for
+/// it need not be kept, or counted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reads {
     /// Those of requests.
     pub request_head: bool,
     /// Those of responses.
     pub response_head: bool,
+    /// It can change bodies.
+    pub changes_bodies: bool,
 }
 
 impl Hooks {
@@ -43,7 +55,41 @@ impl Hooks {
             request: self.request && !skipped.request,
             response: self.response && !skipped.response,
             completion: self.completion && !skipped.completion,
+            request_body: self.request_body && !skipped.request_body,
+            response_body: self.response_body && !skipped.response_body,
+            request_buffered: self.request_buffered && !skipped.request_buffered,
+            response_buffered: self.response_buffered && !skipped.response_buffered,
             ..self
+        }
+    }
+
+    /// Whether it can stand in a pipeline.
+    pub fn is_filter(&self) -> bool {
+        self.request
+            || self.response
+            || self.completion
+            || self.sees_body(Side::Request)
+            || self.sees_body(Side::Response)
+    }
+
+    /// Whether it sees bodies of a side, in whatever way.
+    pub fn sees_body(&self, side: Side) -> bool {
+        self.streams(side) || self.buffers(side)
+    }
+
+    /// Whether it sees bodies of a side as they stream by.
+    pub fn streams(&self, side: Side) -> bool {
+        match side {
+            Side::Request => self.request_body,
+            Side::Response => self.response_body,
+        }
+    }
+
+    /// Whether it sees whole bodies of a side.
+    pub fn buffers(&self, side: Side) -> bool {
+        match side {
+            Side::Request => self.request_buffered,
+            Side::Response => self.response_buffered,
         }
     }
 
@@ -55,6 +101,10 @@ impl Hooks {
             (self.request, "request"),
             (self.response, "response"),
             (self.completion, "completion"),
+            (self.request_body, "request-body"),
+            (self.response_body, "response-body"),
+            (self.request_buffered, "request-buffered"),
+            (self.response_buffered, "response-buffered"),
             (self.balancer, "balancer"),
         ];
         let exported = all
@@ -71,8 +121,16 @@ pub(super) struct Exports {
     on_request: Option<ComponentExportIndex>,
     on_response: Option<ComponentExportIndex>,
     on_completion: Option<ComponentExportIndex>,
+    bodies: [BodyExports; 2],
     instances_changed: Option<ComponentExportIndex>,
     pick: Option<ComponentExportIndex>,
+}
+
+/// Those of one side's bodies.
+struct BodyExports {
+    on_chunk: Option<ComponentExportIndex>,
+    on_dropped: Option<ComponentExportIndex>,
+    on_buffered: Option<ComponentExportIndex>,
 }
 
 /// `describe`.
@@ -83,6 +141,12 @@ pub(super) type Configure = TypedFunc<(&'static str,), (Result<(), String>,)>;
 pub(super) type Decide = TypedFunc<(), (wit::Verdict,)>;
 /// `on-completion`.
 pub(super) type Complete = TypedFunc<(wit::Outcome,), ()>;
+/// `on-request-body` and `on-response-body`.
+pub(super) type OnChunk = TypedFunc<(u64, u32, bool), (wit::ChunkVerdict,)>;
+/// `on-request-body-dropped` and `on-response-body-dropped`.
+pub(super) type OnDropped = TypedFunc<(u64,), ()>;
+/// `on-request-buffered` and `on-response-buffered`.
+pub(super) type OnBuffered = TypedFunc<(u32,), (wit::Verdict,)>;
 /// `instances-changed`.
 pub(super) type InstancesChanged = TypedFunc<(&'static [wit::Instance],), ()>;
 /// `pick`.
@@ -96,12 +160,30 @@ pub(super) struct Functions {
     pub(super) on_request: Option<Decide>,
     pub(super) on_response: Option<Decide>,
     pub(super) on_completion: Option<Complete>,
+    /// By `Side`.
+    pub(super) bodies: [BodyFunctions; 2],
     pub(super) instances_changed: Option<InstancesChanged>,
     pub(super) pick: Option<Pick>,
 }
 
+/// Those of one side's bodies.
+pub(super) struct BodyFunctions {
+    pub(super) on_chunk: Option<OnChunk>,
+    pub(super) on_dropped: Option<OnDropped>,
+    pub(super) on_buffered: Option<OnBuffered>,
+}
+
 /// The interfaces of which a plugin has to export at least one.
-const HOOKS: [&str; 4] = ["request", "response", "completion", "balancer"];
+const HOOKS: [&str; 8] = [
+    "request",
+    "response",
+    "completion",
+    "request-body",
+    "response-body",
+    "request-buffered",
+    "response-buffered",
+    "balancer",
+];
 
 impl Exports {
     pub(super) fn of(component: &Component) -> Result<Self, LoadError> {
@@ -118,17 +200,27 @@ impl Exports {
                 }),
             }
         };
+        let bodies = |side: &str| {
+            let streamed = format!("{side}-body");
+            let buffered = format!("{side}-buffered");
+            Ok(BodyExports {
+                on_chunk: function(&streamed, &format!("on-{streamed}"))?,
+                on_dropped: function(&streamed, &format!("on-{streamed}-dropped"))?,
+                on_buffered: function(&buffered, &format!("on-{buffered}"))?,
+            })
+        };
         let exports = Self {
             describe: function("metadata", "describe")?,
             configure: function("configuration", "configure")?,
             on_request: function("request", "on-request")?,
             on_response: function("response", "on-response")?,
             on_completion: function("completion", "on-completion")?,
+            bodies: [bodies("request")?, bodies("response")?],
             instances_changed: function("balancer", "instances-changed")?,
             pick: function("balancer", "pick")?,
         };
         let hooks = exports.hooks();
-        match hooks.request || hooks.response || hooks.completion || hooks.balancer {
+        match hooks.is_filter() || hooks.balancer {
             true => Ok(exports),
             false => Err(LoadError::NoHook {
                 expected: HOOKS.to_vec(),
@@ -143,6 +235,10 @@ impl Exports {
             request: self.on_request.is_some(),
             response: self.on_response.is_some(),
             completion: self.on_completion.is_some(),
+            request_body: self.bodies[0].on_chunk.is_some(),
+            response_body: self.bodies[1].on_chunk.is_some(),
+            request_buffered: self.bodies[0].on_buffered.is_some(),
+            response_buffered: self.bodies[1].on_buffered.is_some(),
             balancer: self.pick.is_some(),
         }
     }
@@ -165,6 +261,10 @@ impl Exports {
                 self.on_completion,
                 "completion.on-completion",
             )?,
+            bodies: [
+                self.bodies[0].functions(store, instance, "request")?,
+                self.bodies[1].functions(store, instance, "response")?,
+            ],
             instances_changed: typed(
                 store,
                 instance,
@@ -172,6 +272,24 @@ impl Exports {
                 "balancer.instances-changed",
             )?,
             pick: typed(store, instance, self.pick, "balancer.pick")?,
+        })
+    }
+}
+
+impl BodyExports {
+    fn functions(
+        &self,
+        store: &mut Store<Data>,
+        instance: &Instance,
+        side: &str,
+    ) -> Result<BodyFunctions, LoadError> {
+        let streamed = format!("{side}-body.on-{side}-body");
+        let dropped = format!("{streamed}-dropped");
+        let buffered = format!("{side}-buffered.on-{side}-buffered");
+        Ok(BodyFunctions {
+            on_chunk: typed(store, instance, self.on_chunk, &streamed)?,
+            on_dropped: typed(store, instance, self.on_dropped, &dropped)?,
+            on_buffered: typed(store, instance, self.on_buffered, &buffered)?,
         })
     }
 }

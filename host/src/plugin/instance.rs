@@ -1,10 +1,15 @@
 //! One instance of a plugin: a store of its own, called synchronously by the
 //! worker that owns it. The hot path of the gateway.
 
+mod body;
+
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use wasmtime::{
@@ -27,6 +32,11 @@ use super::{
     ticker::{Activity, ticks},
     wit,
 };
+
+pub use body::ChunkVerdict;
+
+/// Counts instances.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// What a filter decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +67,11 @@ pub struct Instance {
     start_ticks: u64,
     call_ticks: u64,
     poisoned: bool,
+    serial: u64,
+    /// Bodies that it has seen the beginning of.
+    streams: u64,
+    /// Whether the plugin can change bodies.
+    changes_bodies: bool,
 }
 
 const _: () = {
@@ -103,6 +118,9 @@ impl Instance {
             start_ticks,
             call_ticks,
             poisoned: false,
+            serial: SERIAL.fetch_add(1, Relaxed),
+            streams: 0,
+            changes_bodies: plugin.reads().changes_bodies,
         })
     }
 
@@ -228,8 +246,17 @@ impl Instance {
         function: TypedFunc<(), (wit::Verdict,)>,
     ) -> Result<Verdict, PluginError> {
         exchange.answer = None;
-        let result = self.call(hook, exchange, function, ());
-        let error = match result {
+        let said = self.call(hook, exchange, function, ());
+        self.decided(exchange, said)
+    }
+
+    /// Makes a verdict of what a hook said.
+    fn decided(
+        &mut self,
+        exchange: &mut Box<Exchange>,
+        said: Result<(wit::Verdict,), PluginError>,
+    ) -> Result<Verdict, PluginError> {
+        let error = match said {
             Ok((wit::Verdict::Respond,)) if exchange.answer.is_some() => {
                 return Ok(Verdict::Respond);
             }

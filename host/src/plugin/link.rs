@@ -43,33 +43,41 @@ pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
         .collect()
 }
 
-/// The interface in any version that links.
+/// Interfaces in any version that links.
 const EXCHANGE: &str = "portcullis:gateway/exchange@";
+const BODY: &str = "portcullis:gateway/body@";
 
-/// Which heads a component can look at. A function that a plugin never calls
+/// What a component can look at and change. A function that a plugin never calls
 /// is not among its imports: its linker drops it.
 pub(super) fn reads(engine: &Engine, component: &Component) -> Reads {
     let ty = component.component_type();
-    let imports = |functions: &[&str]| {
+    let imports = |interface: &str, functions: &[&str]| {
         ty.imports(engine).any(|(name, import)| match import.ty {
-            ComponentItem::ComponentInstance(instance) if name.starts_with(EXCHANGE) => instance
+            ComponentItem::ComponentInstance(instance) if name.starts_with(interface) => instance
                 .exports(engine)
                 .any(|(function, _)| functions.contains(&function)),
             _ => false,
         })
     };
     Reads {
-        request_head: imports(&[
-            "request-header",
-            "request-headers",
-            "request-header-values",
-            "all-request-headers",
-        ]),
-        response_head: imports(&[
-            "response-header",
-            "response-header-values",
-            "all-response-headers",
-        ]),
+        request_head: imports(
+            EXCHANGE,
+            &[
+                "request-header",
+                "request-headers",
+                "request-header-values",
+                "all-request-headers",
+            ],
+        ),
+        response_head: imports(
+            EXCHANGE,
+            &[
+                "response-header",
+                "response-header-values",
+                "all-response-headers",
+            ],
+        ),
+        changes_bodies: imports(BODY, &["write", "set-trailer", "remove-trailer"]),
     }
 }
 
@@ -98,6 +106,7 @@ pub(super) fn link(
 ) -> Result<InstancePre<Data>> {
     let mut linker = Linker::new(component.engine(), counting);
     host::exchange::link(&mut linker)?;
+    host::body::link(&mut linker)?;
     host::hooks::link(&mut linker)?;
     host::balancing::link(&mut linker)?;
     host::wasi::link(&mut linker)?;

@@ -71,7 +71,7 @@ pub use embed::describe;
 pub use error::{ConfigureError, LoadError, PluginError, PluginErrorKind, RuntimeError};
 pub use exports::{Hooks, Reads};
 pub use faults::Faults;
-pub use instance::{Instance, Verdict};
+pub use instance::{ChunkVerdict, Instance, Verdict};
 pub use loaded::Plugin;
 pub use loader::{Directory, LARGEST_FILE, ReadError, read};
 pub use names::Names;

@@ -18,6 +18,24 @@ pub(super) enum Verdict {
     Fail,
 }
 
+/// `chunk-verdicts.chunk-verdict`.
+#[expect(dead_code, reason = "made by plugins only")]
+#[derive(Debug, Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum ChunkVerdict {
+    #[component(name = "pass")]
+    Pass,
+    #[component(name = "pass-rest")]
+    PassRest,
+    #[component(name = "replace")]
+    Replace,
+    #[component(name = "respond")]
+    Respond,
+    #[component(name = "fail")]
+    Fail,
+}
+
 /// `metadata.description`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
@@ -237,6 +255,11 @@ image! {
         Ps256 = "ps256", Ps384 = "ps384", Ps512 = "ps512",
         Es256 = "es256", Es384 = "es384", Eddsa = "eddsa",
     }
+}
+
+image! {
+    /// `body.side`.
+    Side of exchange::Side { Request = "request", Response = "response" }
 }
 
 image! {

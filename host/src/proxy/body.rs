@@ -6,9 +6,16 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{body::RequestBody, exchange::Failure, upstream::UpstreamBody};
+use crate::{
+    body::{self, RequestBody},
+    exchange::Failure,
+    pipeline::{Chain, Passage, Stop},
+    respond::Error,
+    upstream::UpstreamBody,
+};
 
 use super::Flight;
 
@@ -24,6 +31,20 @@ pub(super) enum Content {
 impl Content {
     pub(super) fn full(bytes: Bytes) -> Self {
         Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// Lets parts come out of filters until the head may leave.
+    pub(super) fn poll_hold(
+        &mut self,
+        cx: &mut Context<'_>,
+        chain: &mut Chain,
+        passage: &mut Passage<'_>,
+    ) -> Poll<Result<(), Stop>> {
+        while chain.holds() {
+            let mut source = || body::poll_piece(self, cx).map_err(|_| Error::Upstream);
+            ready!(chain.poll_hold(passage, &mut source))?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -56,16 +77,30 @@ impl Body for Content {
     }
 }
 
+/// Why a response's body broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyBroken {
+    /// The upstream's did.
+    #[error("the upstream broke off")]
+    Upstream(#[source] hyper::Error),
+    /// A filter that looks at it failed, or could not be given all of it.
+    #[error("{0}")]
+    Filter(Error),
+}
+
 /// A response's body on its way to the client. Carries the exchange to its
 /// end: read to the end, broken, or dropped.
 pub struct ResponseBody {
     content: Content,
     flight: Option<Flight>,
+    /// What filters let pass behind the last bytes.
+    trailers: Option<HeaderMap>,
 }
 
 impl ResponseBody {
     pub(super) fn new(content: Content, mut flight: Flight) -> Self {
-        let nothing_follows = content.is_end_stream() || flight.is_bodiless();
+        let over = content.is_end_stream() && flight.chain.is_none();
+        let nothing_follows = over || flight.is_bodiless();
         let flight = match nothing_follows {
             true => {
                 flight.complete(None);
@@ -73,7 +108,11 @@ impl ResponseBody {
             }
             false => Some(flight),
         };
-        Self { content, flight }
+        Self {
+            content,
+            flight,
+            trailers: None,
+        }
     }
 
     /// A body of an answer that has no exchange.
@@ -81,6 +120,7 @@ impl ResponseBody {
         Self {
             content: Content::full(bytes),
             flight: None,
+            trailers: None,
         }
     }
 
@@ -89,37 +129,121 @@ impl ResponseBody {
             flight.complete(failure);
         }
     }
+
+    fn chain(&self) -> Option<&Chain> {
+        self.flight.as_ref()?.chain.as_deref()
+    }
+
+    /// The next frame that comes out of filters.
+    fn poll_chain(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        let Self {
+            content,
+            flight: Some(flight),
+            trailers,
+        } = self
+        else {
+            return Poll::Ready(None);
+        };
+        if let Some(trailers) = trailers.take() {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        let Some(mut chain) = flight.chain.take() else {
+            return Poll::Ready(None);
+        };
+        let mut broken = None;
+        let mut source = || {
+            body::poll_piece(content, cx).map_err(|error| {
+                broken = Some(error);
+                Error::Upstream
+            })
+        };
+        let polled = match chain.is_over() {
+            true => None,
+            false => Some(flight.passing(|passage| chain.poll_next(passage, &mut source))),
+        };
+        flight.chain = Some(chain);
+        let Some(polled) = polled else {
+            return Poll::Ready(None);
+        };
+        match ready!(polled) {
+            Ok(piece) if piece.bytes.is_empty() => {
+                Poll::Ready(piece.trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            Ok(piece) => {
+                *trailers = piece.trailers;
+                Poll::Ready(Some(Ok(Frame::data(piece.bytes))))
+            }
+            Err(Stop::Error(error)) => Poll::Ready(Some(Err(match broken {
+                Some(upstream) => BodyBroken::Upstream(upstream),
+                None => BodyBroken::Filter(error),
+            }))),
+            // It comes too late: the head has left.
+            Err(Stop::Answer(_)) => Poll::Ready(Some(Err(BodyBroken::Filter(Error::Plugin)))),
+        }
+    }
+
+    fn poll_content(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        if let Some(flight) = &mut self.flight {
+            if flight.pump.is_some() {
+                // Whatever stops the request's body breaks the upstream's answer.
+                let _ = flight.poll_pump(cx);
+            }
+            if flight.chain.is_some() {
+                return self.poll_chain(cx);
+            }
+        }
+        Pin::new(&mut self.content)
+            .poll_frame(cx)
+            .map_err(BodyBroken::Upstream)
+    }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyBroken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        let frame = ready!(self.poll_content(cx));
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(data), Some(flight)) = (frame.data_ref(), &mut self.flight) {
                     flight.outcome.response_bytes += data.len() as u64;
                 }
-                if self.content.is_end_stream() {
+                if self.is_end_stream() {
                     self.complete(None);
                 }
             }
-            Some(Err(_)) => self.complete(Some(Failure::Upstream)),
+            Some(Err(BodyBroken::Upstream(_))) => self.complete(Some(Failure::Upstream)),
+            Some(Err(BodyBroken::Filter(_))) => self.complete(Some(Failure::Filter)),
             None => self.complete(None),
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        match self.chain() {
+            Some(chain) => chain.is_over() && self.trailers.is_none(),
+            None => self.content.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
+        match self.chain() {
+            Some(chain) => match chain.length() {
+                Some(length) => SizeHint::with_exact(length),
+                None if chain.changes() => SizeHint::default(),
+                None => self.content.size_hint(),
+            },
+            None => self.content.size_hint(),
+        }
     }
 }

@@ -1,20 +1,26 @@
 //! One exchange in flight and everything that has to be told its end.
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::{
     body::Meter,
     discovery::InFlight,
-    exchange::{Answer, Exchange, Failure, Outcome},
-    pipeline::Run,
+    exchange::{Answer, Exchange, Failure, Outcome, Side},
+    pipeline::{Chain, Passage, Run, Stop},
     respond::Error,
     snapshot::Route,
     upstream::Budget,
     worker::Local,
 };
+
+use super::{pump::Pump, reframe};
 
 /// One exchange with the snapshot it uses and its way through the pipeline.
 /// However it ends — sent, broken, dropped — completion hooks run once.
@@ -25,6 +31,10 @@ pub(super) struct Flight {
     pub(super) meter: Option<Rc<Meter>>,
     /// Held while an instance works on the request.
     pub(super) in_flight: Option<InFlight>,
+    /// The request's body, while filters look at it.
+    pub(super) pump: Option<Box<Pump>>,
+    /// Filters that look at the response's body.
+    pub(super) chain: Option<Box<Chain>>,
     run: Run,
     started: Instant,
     completed: bool,
@@ -38,6 +48,8 @@ impl Flight {
             outcome: Outcome::default(),
             meter: None,
             in_flight: None,
+            pump: None,
+            chain: None,
             run: Run::default(),
             started,
             completed: false,
@@ -63,9 +75,9 @@ impl Flight {
         }
     }
 
-    /// When the first byte of the request had come.
-    pub(super) fn started(&self) -> Instant {
-        self.started
+    /// When the route's time is over.
+    pub(super) fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.started + self.route().timeout)
     }
 
     pub(super) fn request_filters(&mut self) -> Result<Option<Answer>, Error> {
@@ -78,6 +90,46 @@ impl Flight {
         let route = self.local.snapshot.route(self.exchange.route);
         self.run
             .response(&route.pipeline, &self.local.slots, &mut self.exchange)
+    }
+
+    /// The filters that look at a body of a side, if there are any.
+    pub(super) fn chain_of(&self, side: Side) -> Option<Box<Chain>> {
+        let until = match side {
+            Side::Request => usize::MAX,
+            Side::Response => self.run.body_until(),
+        };
+        Chain::new(&self.route().pipeline, &self.exchange, side, until).map(Box::new)
+    }
+
+    /// Lends a body's filters what they work with.
+    pub(super) fn passing<R>(&mut self, pass: impl FnOnce(&mut Passage<'_>) -> R) -> R {
+        let local = Rc::clone(&self.local);
+        let route = local.snapshot.route(self.exchange.route);
+        pass(&mut Passage {
+            run: &mut self.run,
+            pipeline: &route.pipeline,
+            slots: &local.slots,
+            exchange: &mut self.exchange,
+        })
+    }
+
+    /// Moves what can be moved of a request's body that filters look at. Ready
+    /// when nothing is left to do.
+    pub(super) fn poll_pump(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        let Some(mut pump) = self.pump.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let polled = self.passing(|passage| {
+            let polled = pump.poll(cx, passage);
+            if polled.is_ready() {
+                pump.abandon(passage);
+            }
+            polled
+        });
+        if polled.is_pending() {
+            self.pump = Some(pump);
+        }
+        polled
     }
 
     /// The head to send. A copy stays only if a completion hook may read it.
@@ -101,7 +153,21 @@ impl Flight {
     /// True if the response has no body whatever its headers say
     /// (RFC 9110 §6.4.1).
     pub(super) fn is_bodiless(&self) -> bool {
-        self.exchange.method == Method::HEAD || matches!(self.outcome.status, 204 | 304)
+        let status = StatusCode::from_u16(self.outcome.status).unwrap_or_default();
+        reframe::is_bodiless(&self.exchange.method, status)
+    }
+
+    /// Tells filters of bodies which have not come to their end.
+    fn abandon_bodies(&mut self) {
+        let (pump, chain) = (self.pump.take(), self.chain.take());
+        self.passing(|passage| {
+            if let Some(mut pump) = pump {
+                pump.abandon(passage);
+            }
+            if let Some(mut chain) = chain {
+                chain.abandon(passage);
+            }
+        });
     }
 
     /// Ends the exchange: metrics and completion hooks, once.
@@ -110,6 +176,9 @@ impl Flight {
             return;
         }
         self.in_flight = None;
+        if self.pump.is_some() || self.chain.is_some() {
+            self.abandon_bodies();
+        }
         let elapsed = self.started.elapsed();
         if let Some(failure) = failure {
             self.outcome.failure = failure;

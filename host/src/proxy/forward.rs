@@ -1,6 +1,11 @@
 //! Sends a request to an instance of its service, and again where it may be.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use http::{Request, Response, Version};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -9,6 +14,7 @@ use crate::{
     body::RequestBody,
     discovery::Instance,
     exchange::{Exchange, Phase, ServiceIndex},
+    pipeline::Stop,
     respond::Error,
     upstream::{
         Backoff, Policy, Reason, Repeatable, RequestBody as BodyState, SendError, SendErrorKind,
@@ -21,7 +27,7 @@ use super::Flight;
 
 /// How one try failed.
 struct Failed {
-    error: Error,
+    stop: Stop,
     /// What a retry policy may name; none if no retry can help.
     reason: Option<Reason>,
     /// The request's body, if nothing was sent.
@@ -34,16 +40,13 @@ pub(super) async fn forward(
     worker: &Worker,
     flight: &mut Flight,
     mut body: RequestBody,
-) -> Result<Response<UpstreamBody<RequestBody>>, Error> {
+) -> Result<Response<UpstreamBody<RequestBody>>, Stop> {
     flight.exchange.phase = Phase::Upstream;
-    if body.is_too_large() {
-        return Err(Error::BodyTooLarge);
-    }
     let service = flight.exchange.service.ok_or(Error::NoService)?;
-    let deadline = Instant::from_std(flight.started() + flight.route().timeout);
+    let deadline = flight.deadline();
     let sent_body = match body {
         RequestBody::Empty => BodyState::Empty,
-        RequestBody::Stream(_) => BodyState::Consumed,
+        RequestBody::Stream(_) | RequestBody::Piped(_) => BodyState::Consumed,
     };
     flight.note_request();
     loop {
@@ -61,12 +64,12 @@ pub(super) async fn forward(
             }
             Err(failed) => {
                 let state = match failed.unsent {
-                    Some(RequestBody::Stream(_)) => BodyState::NotStarted,
+                    Some(RequestBody::Stream(_) | RequestBody::Piped(_)) => BodyState::NotStarted,
                     _ => sent_body,
                 };
                 let until = retry_at(flight, failed.reason, state, deadline);
                 body = failed.unsent.unwrap_or(RequestBody::Empty);
-                until.ok_or(failed.error)?
+                until.ok_or(failed.stop)?
             }
         };
         sleep_until(until).await;
@@ -91,7 +94,12 @@ async fn send(
         Some(limit) => deadline.min(begun + limit),
         None => deadline,
     };
-    match timeout_at(until, worker.pool().send(instance.address, request)).await {
+    let sending = timeout_at(until, worker.pool().send(instance.address, request));
+    let sent = match flight.pump.is_some() {
+        false => sending.await,
+        true => pumping(flight, sending).await?,
+    };
+    match sent {
         Ok(Ok(response)) => {
             flight.outcome.forwarded = true;
             instance.record_latency(begun.elapsed());
@@ -100,6 +108,23 @@ async fn send(
         Ok(Err(error)) => Err(broken(flight, error)),
         Err(_elapsed) => Err(too_late(flight)),
     }
+}
+
+/// Waits for something, and moves the request's body meanwhile, which filters
+/// look at: they may stop the request.
+async fn pumping<T>(flight: &mut Flight, waited: impl Future<Output = T>) -> Result<T, Failed> {
+    let mut waited = pin!(waited);
+    poll_fn(|cx| {
+        if let Poll::Ready(Err(stop)) = flight.poll_pump(cx) {
+            return Poll::Ready(Err(Failed {
+                stop,
+                reason: None,
+                unsent: None,
+            }));
+        }
+        waited.as_mut().poll(cx).map(Ok)
+    })
+    .await
 }
 
 fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
@@ -115,7 +140,7 @@ fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
     };
     flight.outcome.forwarded = upstream == Error::Upstream && client.is_none();
     Failed {
-        error: client.unwrap_or(upstream),
+        stop: client.unwrap_or(upstream).into(),
         reason: error.reason,
         unsent: error.unsent.map(|request| request.into_body()),
     }
@@ -131,12 +156,12 @@ fn too_late(flight: &mut Flight) -> Failed {
     flight.outcome.forwarded = !slow;
     match slow {
         true => Failed {
-            error: Error::ClientSlow,
+            stop: Error::ClientSlow.into(),
             reason: None,
             unsent: None,
         },
         false => Failed {
-            error: Error::Timeout,
+            stop: Error::Timeout.into(),
             reason: Some(Reason::Timeout),
             unsent: None,
         },

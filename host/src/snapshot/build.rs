@@ -185,10 +185,8 @@ impl Builder {
         let steps: Box<[Step]> = (route.pipeline.iter().enumerate())
             .filter_map(|(position, step)| self.step(route, position, step, filters))
             .collect();
-        let pipeline = Pipeline {
-            incomplete: steps.len() < route.pipeline.len(),
-            steps,
-        };
+        let incomplete = steps.len() < route.pipeline.len();
+        let pipeline = Pipeline::new(steps, incomplete);
         let service = route.service.as_ref().and_then(|name| {
             let index = config.services.iter().position(|s| s.name == *name)?;
             Some(ServiceIndex(u32::try_from(index).ok()?))
@@ -218,6 +216,7 @@ impl Builder {
             slot,
             hooks: ready.instance.hooks(),
             reads: ready.configured.plugin().reads(),
+            body_buffer: step.limits.body_buffer,
             on_error: step.on_error,
             isolation: step.isolation,
             metrics: self.metrics.filter(&route.name, &step.plugin, position),

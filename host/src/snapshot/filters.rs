@@ -189,8 +189,8 @@ impl<'a> Filters<'a> {
         let hooks = plugin.hooks();
         let (fits, message) = match role {
             Role::Filter => (
-                hooks.request || hooks.response || hooks.completion,
-                "is no filter: it exports no request, response or completion hook",
+                hooks.is_filter(),
+                "is no filter: it exports no hook of requests, responses, bodies or completion",
             ),
             Role::Balancer => (
                 hooks.balancer,

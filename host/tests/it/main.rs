@@ -8,6 +8,7 @@ mod answers;
 mod auth;
 mod balancers;
 mod bench;
+mod bodies;
 mod breaker;
 mod check;
 mod compiling;

@@ -121,7 +121,7 @@ fn append_to_response(mut caller: Caller<'_>, (fields,): (Fields,)) -> Changed {
 
 fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmList<u8>)) -> Changed {
     caller.data().exchange()?;
-    if !matches!(caller.data().hook, Hook::Request | Hook::Response) {
+    if matches!(caller.data().hook, Hook::Completion | Hook::Pick) {
         return Ok((Err(Refusal::WrongPhase),));
     }
     let status = match checked_status(status) {

@@ -15,13 +15,12 @@ pub(super) const MOST_FIELDS: usize = 128;
 const LONGEST_VALUE: usize = 64 << 10;
 
 /// Fields that belong to one connection, and so to the gateway.
-const OF_THE_GATEWAY: [HeaderName; 8] = [
+const OF_THE_GATEWAY: [HeaderName; 7] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];

@@ -7,6 +7,7 @@
 //! traps the plugin.
 
 pub(super) mod balancing;
+pub(super) mod body;
 pub(super) mod counters;
 pub(super) mod crypto;
 pub(super) mod discovery;

@@ -62,7 +62,7 @@ fn what_is_no_plugin_is_refused_with_its_reason() {
         (&damaged, "malformed"),
         (
             &bytes::empty(),
-            "exports none of the hooks of portcullis:gateway (request, response, completion, balancer)",
+            "exports none of the hooks of portcullis:gateway (request, response, completion, request-body, response-body, request-buffered, response-buffered, balancer)",
         ),
         (
             &bytes::importing("acme:thing/api@1.0.0"),

@@ -13,7 +13,7 @@ use super::{Gateway, lay_out, put};
 /// `as-asked` each request says in `x-deed` what to do.
 pub(crate) fn hostile() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(&[]))
+    BYTES.get_or_init(|| guest("hostile", &[]))
 }
 
 /// Starts a gateway with these files in its plugin directory. `limits` are those
@@ -38,14 +38,17 @@ pub(crate) fn start_with_files(files: &[(&str, &[u8])], limits: &str, config: &s
 /// The same, which also wants what a step has to allow: store and discovery.
 pub(crate) fn wanting() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(&["--features", "outside"]))
+    BYTES.get_or_init(|| guest("hostile", &["--features", "outside"]))
 }
 
-fn build(arguments: &[&str]) -> Vec<u8> {
+/// Builds a plugin of `tests/guests`.
+pub(super) fn guest(name: &str, arguments: &[&str]) -> Vec<u8> {
     // Builds with other features have the same output: one at a time.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _building = BUILDING.lock();
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests/hostile");
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/guests")
+        .join(name);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
@@ -56,5 +59,6 @@ fn build(arguments: &[&str]) -> Vec<u8> {
         .status()
         .expect("cargo runs");
     assert!(built.success(), "the test's plugin does not build");
-    fs::read(target.join("wasm32-wasip2/release/hostile.wasm")).expect("the plugin was built")
+    let file = format!("wasm32-wasip2/release/{name}.wasm");
+    fs::read(target.join(file)).expect("the plugin was built")
 }

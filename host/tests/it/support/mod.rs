@@ -1,5 +1,6 @@
 //! What the tests start and ask.
 
+mod bodies;
 mod bomb;
 mod client;
 mod gateway;
@@ -13,6 +14,7 @@ mod settings;
 mod upstream;
 mod wire;
 
+pub(crate) use bodies::start_with_bodies;
 pub(crate) use bomb::bomb;
 pub(crate) use client::{Client, Reply, get};
 pub(crate) use gateway::{Gateway, check, command, copy_plugin, lay_out, plugin_bytes, put};

@@ -131,8 +131,9 @@ impl Wire {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// One line, with its end.
     #[track_caller]
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         loop {
             if let Some(end) = find(&self.unread, b"\r\n") {
                 let line = self.unread.drain(..end + 2).collect();

@@ -1,0 +1,218 @@
+//! One filter in the way of a body: sees it as it streams by, or whole.
+
+use std::task::{Poll, ready};
+
+use bytes::BytesMut;
+
+use crate::{
+    config::OnError,
+    exchange::{Exchange, Piece, Side},
+    observe::{Hook, Limit},
+    plugin::{ChunkVerdict, Instance, PluginError, Verdict},
+    respond::Error,
+};
+
+use super::{
+    chain::{Passage, Source, Stop},
+    decode::Decoder,
+};
+
+/// One filter, or a coding that is undone for one.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// The filter's step.
+    pub(super) position: usize,
+    pub(super) work: Work,
+}
+
+#[derive(Debug)]
+pub(super) enum Work {
+    Decode(Decoder),
+    Stream(Stream),
+    Buffer(Buffer),
+}
+
+/// A filter that sees the body as it streams by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    /// Nothing has come yet.
+    Fresh,
+    /// The instance, and its number of the body.
+    Open { instance: u64, stream: u64 },
+    /// The filter has seen all that it wants to see.
+    Over,
+}
+
+/// A filter that sees the body whole.
+#[derive(Debug)]
+pub(super) enum Buffer {
+    Gathering(BytesMut),
+    Over,
+}
+
+/// The next part that comes out of the last of some stages.
+pub(super) fn pull(
+    side: Side,
+    stages: &mut [Stage],
+    passage: &mut Passage<'_>,
+    source: &mut Source<'_>,
+) -> Poll<Result<Piece, Stop>> {
+    let Some((stage, before)) = stages.split_last_mut() else {
+        return source().map_err(Stop::Error);
+    };
+    let position = stage.position;
+    loop {
+        if let Work::Decode(decoder) = &mut stage.work {
+            match decoder.next() {
+                Ok(Some(piece)) => return Poll::Ready(Ok(piece)),
+                Ok(None) => {}
+                Err(_) => return Poll::Ready(Err(Error::Coding(side).into())),
+            }
+        }
+        let mut piece = ready!(pull(side, before, passage, source))?;
+        match &mut stage.work {
+            Work::Decode(decoder) => decoder.feed(piece),
+            Work::Stream(Stream::Over) | Work::Buffer(Buffer::Over) => {
+                return Poll::Ready(Ok(piece));
+            }
+            Work::Stream(stream) => {
+                stream.pass(side, position, passage, &mut piece)?;
+                if piece.end || !piece.bytes.is_empty() {
+                    return Poll::Ready(Ok(piece));
+                }
+            }
+            Work::Buffer(buffer) => {
+                if let Some(whole) = buffer.gather(side, position, passage, piece)? {
+                    return Poll::Ready(Ok(whole));
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Shows a part to the filter, which may change it.
+    fn pass(
+        &mut self,
+        side: Side,
+        position: usize,
+        passage: &mut Passage<'_>,
+        piece: &mut Piece,
+    ) -> Result<(), Stop> {
+        // Should it fail and the step says `skip`, the part goes on as it came.
+        let untouched = piece.clone();
+        let known = *self;
+        let mut now = known;
+        let verdict = passage.call(position, hook(side, false), |instance, exchange| {
+            let stream = match known {
+                Self::Open {
+                    instance: of,
+                    stream,
+                } if of == instance.serial() => stream,
+                // Whoever has seen the beginning is gone.
+                Self::Open { .. } => return Err(instance.lost_stream()),
+                Self::Fresh | Self::Over => instance.open_stream(),
+            };
+            let instance_serial = instance.serial();
+            now = Self::Open {
+                instance: instance_serial,
+                stream,
+            };
+            instance.on_chunk(side, exchange, stream, piece)
+        });
+        *self = match (&verdict, piece.end) {
+            (Ok(ChunkVerdict::Pass), false) => now,
+            _ => Self::Over,
+        };
+        match verdict {
+            Ok(ChunkVerdict::Pass | ChunkVerdict::PassRest) => Ok(()),
+            Ok(ChunkVerdict::Respond) => Err(passage.answered(position)),
+            Err(error) => passage.failed(position, error).map(|()| *piece = untouched),
+        }
+    }
+}
+
+impl Buffer {
+    pub(super) fn new() -> Self {
+        Self::Gathering(BytesMut::new())
+    }
+
+    /// Takes a part; with the last one the filter sees the whole.
+    fn gather(
+        &mut self,
+        side: Side,
+        position: usize,
+        passage: &mut Passage<'_>,
+        piece: Piece,
+    ) -> Result<Option<Piece>, Stop> {
+        let Self::Gathering(gathered) = self else {
+            return Ok(Some(piece));
+        };
+        let step = &passage.pipeline.steps[position];
+        if piece.bytes.len() > step.body_buffer.saturating_sub(gathered.len()) {
+            passage.slots.slot(step.slot).limited(Limit::BodyBuffer);
+            return Err(Error::BufferFull(side).into());
+        }
+        let bytes = match piece.end && gathered.is_empty() {
+            true => piece.bytes,
+            false => {
+                gathered.extend_from_slice(&piece.bytes);
+                if !piece.end {
+                    return Ok(None);
+                }
+                gathered.split().freeze()
+            }
+        };
+        let mut whole = Piece { bytes, ..piece };
+        *self = Self::Over;
+        let untouched = whole.clone();
+        let verdict = passage.call(position, hook(side, true), |instance, exchange| {
+            instance.on_buffered(side, exchange, &mut whole)
+        });
+        match verdict {
+            Ok(Verdict::Next) => Ok(Some(whole)),
+            Ok(Verdict::Respond) => Err(passage.answered(position)),
+            Err(error) => passage.failed(position, error).map(|()| Some(untouched)),
+        }
+    }
+}
+
+impl Passage<'_> {
+    fn call<T>(
+        &mut self,
+        position: usize,
+        hook: Hook,
+        call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
+    ) -> Result<T, Error> {
+        let step = &self.pipeline.steps[position];
+        self.run
+            .call_apart(position, step, self.slots, self.exchange, hook, call)
+    }
+
+    /// A filter gives an answer in its body hook.
+    fn answered(&mut self, position: usize) -> Stop {
+        self.pipeline.steps[position].metrics.answered();
+        self.run.stopped_at(position);
+        match self.exchange.answer.take() {
+            Some(answer) => Stop::Answer(Box::new(answer)),
+            None => Stop::Error(Error::Plugin),
+        }
+    }
+
+    /// A filter has failed: passes if its step says that this does not matter.
+    fn failed(&self, position: usize, error: Error) -> Result<(), Stop> {
+        match self.pipeline.steps[position].on_error {
+            OnError::Skip => Ok(()),
+            OnError::Fail => Err(error.into()),
+        }
+    }
+}
+
+fn hook(side: Side, whole: bool) -> Hook {
+    match (side, whole) {
+        (Side::Request, false) => Hook::RequestBody,
+        (Side::Response, false) => Hook::ResponseBody,
+        (Side::Request, true) => Hook::RequestBuffered,
+        (Side::Response, true) => Hook::ResponseBuffered,
+    }
+}
