@@ -14,15 +14,14 @@ mod head;
 mod pump;
 mod reframe;
 
-use std::{future::poll_fn, rc::Rc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
 
-use body::Content;
 pub use body::ResponseBody;
+use body::{Content, HeldResponse};
 use flight::Flight;
 use pump::Pump;
 
@@ -110,7 +109,7 @@ fn admit(
 async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Response<ResponseBody> {
     let meter = Rc::new(Meter::default());
     flight.meter = Some(Rc::clone(&meter));
-    let result = match flight.request_filters() {
+    let result = match flight.request_filters().await {
         Ok(None) => {
             let body = RequestBody::new(incoming, meter, worker.limits().request_body);
             match filtered(&mut flight, body).await {
@@ -153,14 +152,9 @@ async fn look_at_request(
     }
     let meter = flight.meter.clone().unwrap_or_default();
     let mut pump = Box::new(Pump::new(chain, body, meter));
-    if pump.holds() {
-        let deadline = flight.deadline();
-        let held = poll_fn(|cx| flight.passing(|passage| pump.poll_hold(cx, passage)));
-        let held = timeout_at(deadline, held).await;
-        if let Err(stop) = held.unwrap_or_else(|_elapsed| Err(Error::ClientSlow.into())) {
-            flight.passing(|passage| pump.abandon(passage));
-            return Err(stop);
-        }
+    if let Err(stop) = flight.hold(&mut *pump).await {
+        flight.passing(|passage| pump.abandon(passage));
+        return Err(stop);
     }
     if let Some(length) = pump.length() {
         let headers = &mut flight.exchange.headers;
@@ -190,7 +184,8 @@ fn stopped(flight: &mut Flight, stop: Stop) -> (ResponseHead, Content) {
             flight.outcome.failure = Failure::Filter;
             *answer
         }
-        Stop::Error(error) => {
+        stop => {
+            let error = stop.error();
             flight.outcome.failure = error.failure();
             respond::answer(&error, &flight.exchange.request_id)
         }
@@ -205,7 +200,7 @@ async fn finish(
 ) -> Response<ResponseBody> {
     flight.exchange.response = Some(head);
     flight.exchange.phase = Phase::Response;
-    if let Some(body) = flight.response_filters() {
+    if let Some(body) = flight.response_filters().await {
         content = Content::full(body);
     }
     if let Some(chain) = flight.chain_of(Side::Response) {
@@ -221,7 +216,6 @@ async fn finish(
 /// Puts filters in the way of the response's body. Some of them wait for all of
 /// it, and may answer instead.
 async fn look_at_response(flight: &mut Flight, mut chain: Box<Chain>, content: &mut Content) {
-    let deadline = flight.deadline();
     loop {
         let Some(head) = &mut flight.exchange.response else {
             return;
@@ -232,10 +226,8 @@ async fn look_at_response(flight: &mut Flight, mut chain: Box<Chain>, content: &
         if content.is_end_stream() || reframe::is_bodiless(&flight.exchange.method, head.status) {
             return;
         }
-        let held =
-            poll_fn(|cx| flight.passing(|passage| content.poll_hold(cx, &mut chain, passage)));
-        let held = timeout_at(deadline, held).await;
-        let Err(stop) = held.unwrap_or_else(|_elapsed| Err(Error::Timeout.into())) else {
+        let chain = &mut *chain;
+        let Err(stop) = flight.hold(&mut HeldResponse { content, chain }).await else {
             break;
         };
         let answered = matches!(stop, Stop::Answer(_));

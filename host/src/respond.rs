@@ -42,6 +42,10 @@ pub enum Error {
     /// A filter or balancer failed too often and is not called; says for how
     /// many seconds.
     Quarantined(u64),
+    /// As many calls of a filter or balancer are at work as there may be.
+    PluginBusy,
+    /// The route's time ran out while a filter waited for others.
+    PluginTimeout,
     /// A filter or balancer is required and is not there.
     PluginMissing,
     /// No connection to an instance.
@@ -68,13 +72,14 @@ impl Error {
             Self::NoService
             | Self::NoInstance
             | Self::Plugin
+            | Self::PluginBusy
             | Self::Quarantined(_)
             | Self::PluginMissing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect
             | Self::Upstream
             | Self::BufferFull(Side::Response)
             | Self::Coding(Side::Response) => StatusCode::BAD_GATEWAY,
-            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout | Self::PluginTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -86,7 +91,11 @@ impl Error {
             Self::Upstream | Self::Coding(Side::Response) => Failure::Upstream,
             Self::BufferFull(Side::Response) => Failure::Filter,
             Self::NoInstance | Self::NoService => Failure::Unavailable,
-            Self::Plugin | Self::Quarantined(_) | Self::PluginMissing => Failure::Filter,
+            Self::Plugin
+            | Self::PluginBusy
+            | Self::PluginTimeout
+            | Self::Quarantined(_)
+            | Self::PluginMissing => Failure::Filter,
             _ => Failure::Client,
         }
     }
@@ -115,6 +124,8 @@ impl fmt::Display for Error {
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
             Self::Quarantined(_) => "a plugin failed too often and is not called for a while",
+            Self::PluginBusy => "a plugin has as many requests at work as it may",
+            Self::PluginTimeout => "a plugin waited too long for others",
             Self::PluginMissing => "a plugin that is required is missing",
             Self::Connect => "the upstream could not be connected to",
             Self::Upstream => "the upstream broke off or answered malformed HTTP",
@@ -136,13 +147,22 @@ pub fn answer(error: &Error, request_id: &RequestId) -> Answer {
     if let Error::MethodNotAllowed(allow) = error {
         headers.insert(header::ALLOW, allow_value(allow));
     }
-    if let Error::Quarantined(seconds) = error {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Answer {
         status,
         headers,
         body: problem(status, error, request_id).into(),
+    }
+}
+
+/// When to come again, in seconds, where that is known.
+fn retry_after(error: &Error) -> Option<u64> {
+    match error {
+        Error::Quarantined(seconds) => Some(*seconds),
+        Error::PluginBusy => Some(1),
+        _ => None,
     }
 }
 
@@ -187,7 +207,9 @@ mod tests {
             (Error::NoInstance, 503),
             (Error::Plugin, 503),
             (Error::Quarantined(1), 503),
+            (Error::PluginBusy, 503),
             (Error::PluginMissing, 503),
+            (Error::PluginTimeout, 504),
             (Error::Timeout, 504),
             (Error::Loop, 508),
             (Error::BufferFull(Side::Request), 413),
@@ -211,10 +233,12 @@ mod tests {
     }
 
     #[test]
-    fn a_quarantine_says_when_to_come_back() {
+    fn a_plugin_that_is_not_called_says_when_to_come_back() {
         let id = RequestId(HeaderValue::from_static("abc"));
-        let answer = answer(&Error::Quarantined(7), &id);
-        assert_eq!(answer.headers[header::RETRY_AFTER], "7");
+        for (error, seconds) in [(Error::Quarantined(7), "7"), (Error::PluginBusy, "1")] {
+            let answer = answer(&error, &id);
+            assert_eq!(answer.headers[header::RETRY_AFTER], seconds);
+        }
     }
 
     #[test]

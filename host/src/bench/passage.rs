@@ -78,8 +78,10 @@ impl<'a> Passage<'a> {
     }
 
     fn request(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
-        match self.call(step, row, watch, ledger, |i, exchange| {
-            i.on_request(exchange)
+        let scene = self.scene;
+        match self.call(step, row, watch, ledger, |i, exchange| match i.waits() {
+            false => i.on_request(exchange),
+            true => scene.wait(i.on_request_waiting(exchange)),
         }) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => self.answered(step, row, ledger),
@@ -154,8 +156,10 @@ impl<'a> Passage<'a> {
     }
 
     fn response(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
-        match self.call(step, row, watch, ledger, |i, exchange| {
-            i.on_response(exchange)
+        let scene = self.scene;
+        match self.call(step, row, watch, ledger, |i, exchange| match i.waits() {
+            false => i.on_response(exchange),
+            true => scene.wait(i.on_response_waiting(exchange)),
         }) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => {

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use tokio::task::LocalSet;
+
 use crate::{
     config::{self, Config, Diagnostics},
     discovery::Registry,
@@ -135,6 +137,8 @@ pub(super) struct Scene {
     balancers: Box<[Balancer]>,
     clock: ManualClock,
     index: RouteIndex,
+    /// What filters that wait are awaited in.
+    waiting: tokio::runtime::Runtime,
 }
 
 impl Scene {
@@ -157,7 +161,12 @@ impl Scene {
             })?;
         let (slots, balancers) = snapshot.seat(0).take();
         let index = u32::try_from(plan.index).map_err(|_| "too many routes")?;
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("no event loop for filters that wait: {error}"))?;
         Ok(Self {
+            waiting,
             snapshot,
             slots,
             balancers,
@@ -180,6 +189,11 @@ impl Scene {
 
     pub(super) fn balancer(&self, service: ServiceIndex) -> &Balancer {
         &self.balancers[service.0 as usize]
+    }
+
+    /// Blocks until a filter that waits has come to its end.
+    pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        LocalSet::new().block_on(&self.waiting, future)
     }
 
     /// Time passes between two requests.

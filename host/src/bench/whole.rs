@@ -4,7 +4,7 @@
 use crate::{
     discovery::InFlight,
     exchange::{Answer, Exchange, Outcome, Phase, ResponseHead},
-    pipeline::Run,
+    pipeline::{Progress, Run},
     respond::{self, Error},
 };
 
@@ -36,8 +36,7 @@ impl Whole {
     /// Goes all the way. What was allocated for it is freed later, by dropping.
     pub(super) fn go(&mut self, scene: &Scene) {
         let pipeline = &scene.route().pipeline;
-        let request = self.run.request(pipeline, &scene.slots, &mut self.exchange);
-        let head = match request {
+        let head = match self.request(scene) {
             Ok(None) => self.forward(scene),
             Ok(Some(answer)) => {
                 scene.after_an_answer();
@@ -50,8 +49,7 @@ impl Whole {
         let status = head.status.as_u16();
         self.exchange.response = Some(head);
         self.exchange.phase = Phase::Response;
-        self.run
-            .response(pipeline, &scene.slots, &mut self.exchange);
+        self.response(scene);
         self.exchange.phase = Phase::Complete;
         self.in_flight = None;
         let outcome = Outcome {
@@ -64,6 +62,28 @@ impl Whole {
         };
         self.run
             .completion(pipeline, &scene.slots, &mut self.exchange, &outcome);
+    }
+
+    fn request(&mut self, scene: &Scene) -> Result<Option<Answer>, Error> {
+        let pipeline = &scene.route().pipeline;
+        let Self { run, exchange, .. } = self;
+        loop {
+            if let Progress::Through(answer) = run.request(pipeline, &scene.slots, exchange)? {
+                return Ok(answer);
+            }
+            let answer = scene.wait(run.request_waiting(pipeline, &scene.slots, exchange))?;
+            if answer.is_some() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn response(&mut self, scene: &Scene) {
+        let pipeline = &scene.route().pipeline;
+        let Self { run, exchange, .. } = self;
+        while let Progress::Waits = run.response(pipeline, &scene.slots, exchange) {
+            scene.wait(run.response_waiting(pipeline, &scene.slots, exchange));
+        }
     }
 
     fn forward(&mut self, scene: &Scene) -> Result<ResponseHead, Error> {

@@ -127,9 +127,12 @@ pub struct PluginLimits {
     pub table: usize,
     /// The longest one hook may run. Default 50 ms.
     pub call_timeout: Duration,
+    /// The longest one hook may take that waits for others. Default 10 s.
+    pub wait_timeout: Duration,
     /// The longest instantiating and configuring may run. Default 2 s.
     pub start_timeout: Duration,
-    /// Instances at once where each request gets its own. Default 2,000.
+    /// Instances at once where each request gets its own, and calls at once where
+    /// calls wait for others. Default 2,000.
     pub instances: usize,
     /// Calls of the gateway's functions in one hook. Default 10,000.
     pub host_calls: u32,

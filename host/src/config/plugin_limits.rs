@@ -12,6 +12,8 @@ use super::{
 
 /// A hook stalls its worker for as long as it runs.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
+/// A hook that waits holds an instance and a request.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const LONGEST_START: Duration = Duration::from_secs(300);
 
 impl Default for PluginLimits {
@@ -20,6 +22,7 @@ impl Default for PluginLimits {
             memory: 64 << 20,
             table: 10_000,
             call_timeout: Duration::from_millis(50),
+            wait_timeout: Duration::from_secs(10),
             start_timeout: Duration::from_secs(2),
             instances: 2_000,
             host_calls: 10_000,
@@ -35,10 +38,11 @@ impl Default for PluginLimits {
 }
 
 /// The keys are the fields of [`PluginLimits`].
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "memory",
     "table",
     "call_timeout",
+    "wait_timeout",
     "start_timeout",
     "instances",
     "host_calls",
@@ -68,6 +72,7 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         memory: bytes("memory", usual.memory, 64 * KIB..=4 * GIB),
         table: number("table", usual.table, 1..=10_000_000),
         call_timeout: time("call_timeout", usual.call_timeout, LONGEST_CALL),
+        wait_timeout: time("wait_timeout", usual.wait_timeout, LONGEST_WAIT),
         start_timeout: time("start_timeout", usual.start_timeout, LONGEST_START),
         instances: number("instances", usual.instances, 1..=10_000),
         host_calls: few("host_calls", usual.host_calls, 100..=1_000_000_000),

@@ -11,9 +11,11 @@ pub enum Limit {
     Table,
     /// More time in a hook.
     CallTimeout,
+    /// More time to wait for others in a hook.
+    WaitTimeout,
     /// More time to start.
     StartTimeout,
-    /// One more instance for one more request.
+    /// One more instance for one more request, or one more call that waits.
     Instances,
     /// One more call of the gateway in a hook.
     HostCalls,
@@ -32,10 +34,11 @@ pub enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Memory,
         Self::Table,
         Self::CallTimeout,
+        Self::WaitTimeout,
         Self::StartTimeout,
         Self::Instances,
         Self::HostCalls,
@@ -53,6 +56,7 @@ impl Limit {
             Self::Memory => "memory",
             Self::Table => "table",
             Self::CallTimeout => "call_timeout",
+            Self::WaitTimeout => "wait_timeout",
             Self::StartTimeout => "start_timeout",
             Self::Instances => "instances",
             Self::HostCalls => "host_calls",

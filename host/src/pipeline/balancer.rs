@@ -167,6 +167,6 @@ impl Picker {
     fn failed(&self, exchange: &Exchange, admission: Admission, error: &PluginError) -> Error {
         self.metrics.failed(error.kind.as_str());
         report::failed(&self.slot, Hook::Pick, admission, exchange, error);
-        Error::Plugin
+        report::answer(error)
     }
 }

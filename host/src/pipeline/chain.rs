@@ -43,6 +43,20 @@ pub enum Stop {
     Error(Error),
     /// A filter answers instead.
     Answer(Box<Answer>),
+    /// A filter that may wait is to be shown the body: `Chain::show`. Only while
+    /// the chain holds the head.
+    Waits,
+}
+
+impl Stop {
+    /// The error that it is. A filter that is to be shown a body whose head has
+    /// left, or that answers then, has failed.
+    pub fn error(self) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Answer(_) | Self::Waits => Error::Plugin,
+        }
+    }
 }
 
 impl From<Error> for Stop {
@@ -125,8 +139,11 @@ impl Chain {
     /// Whether the head is to wait for more of the body: a filter wants to see
     /// it whole, or has asked for that.
     pub fn holds(&self) -> bool {
-        let waits = |stage: &Stage| matches!(stage.work, Work::Buffer(Buffer::Gathering(_)));
-        !self.ended && (self.stages.iter().any(waits) || self.holds_head && self.ready.is_empty())
+        let gathers = |stage: &Stage| match &stage.work {
+            Work::Buffer(buffer) => !matches!(buffer, Buffer::Over),
+            Work::Decode(_) | Work::Stream(_) => false,
+        };
+        !self.ended && (self.stages.iter().any(gathers) || self.holds_head && self.ready.is_empty())
     }
 
     /// The length of the whole body, if all of it is here. Trailers come behind
@@ -151,6 +168,21 @@ impl Chain {
         let piece = ready!(self.poll_out(passage, source))?;
         self.ready.push_back(piece);
         Poll::Ready(Ok(()))
+    }
+
+    /// Shows the body to the filters that may wait for others, and for which all
+    /// of it is here. If the future is dropped, the body is lost.
+    ///
+    /// # Errors
+    ///
+    /// A filter failed, or answers instead.
+    pub async fn show(&mut self, passage: &mut Passage<'_>) -> Result<(), Stop> {
+        for stage in &mut self.stages {
+            if let Work::Buffer(buffer) = &mut stage.work {
+                buffer.show(self.side, stage.position, passage).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The next part of what comes out. Not to be called when it is over.

@@ -13,9 +13,12 @@ mod run;
 mod slots;
 mod stage;
 mod step;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
 pub use balancer::{Balancer, Chooser};
 pub use chain::{Chain, Passage, Source, Stop};
-pub use run::Run;
-pub use slots::{Slot, SlotIndex, Slots};
+pub use run::{Progress, Run};
+pub use slots::{Lease, Slot, SlotIndex, Slots};
 pub use step::{Pipeline, Step};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::{
     exchange::Exchange,
     observe::Hook,
-    plugin::{Admission, PluginError, Refused},
+    plugin::{Admission, PluginError, PluginErrorKind, Refused},
     respond::Error,
 };
 
@@ -32,6 +32,15 @@ pub(super) fn failed(
     } else if let Admission::Probe(probe) = admission {
         // That says nothing of whether it works again.
         quarantine.abandon(probe);
+    }
+}
+
+/// The answer to a request whose call failed.
+#[cold]
+pub(super) fn answer(error: &PluginError) -> Error {
+    match error.kind {
+        PluginErrorKind::Busy => Error::PluginBusy,
+        _ => Error::Plugin,
     }
 }
 

@@ -19,9 +19,14 @@ use super::{Pipeline, Slot, Slots, Step, report};
 #[derive(Default)]
 pub struct Run {
     /// Filters whose request side was entered: they get the outcome.
-    entered: usize,
+    pub(super) entered: usize,
     /// Filters that let the request pass: the response runs back through them.
-    passed: usize,
+    pub(super) passed: usize,
+    /// Filters that the response has still to come through; none before it
+    /// comes.
+    pub(super) returning: Option<usize>,
+    /// The body of a filter that replaced the response.
+    replaced: Option<Bytes>,
     /// Filters that the response's body has still to pass: all that let the
     /// request pass, or those before the one that replaced the response.
     body_until: usize,
@@ -30,89 +35,142 @@ pub struct Run {
     /// Filters in quarantine that this request may try out, by step.
     probes: Vec<(usize, Probe)>,
     /// Of the side that runs.
-    laps: Laps,
+    pub(super) laps: Laps,
+}
+
+/// How far one side of a pipeline has come.
+#[derive(Debug)]
+pub enum Progress<T> {
+    /// All the way.
+    Through(T),
+    /// The next filter waits for others: it has to be awaited, and then the side
+    /// goes on.
+    Waits,
 }
 
 impl Run {
-    /// The request side. `Some`: a filter answers, and the filters before it
-    /// are still to see that answer.
+    /// The request side, from where it was left. `Some`: a filter answers, and
+    /// the filters before it are still to see that answer.
+    ///
+    /// # Errors
+    ///
+    /// The answer that the gateway gives instead.
     pub fn request(
         &mut self,
         pipeline: &Pipeline,
         slots: &Slots,
         exchange: &mut Box<Exchange>,
-    ) -> Result<Option<Answer>, Error> {
+    ) -> Result<Progress<Option<Answer>>, Error> {
         if pipeline.incomplete {
             return Err(Error::PluginMissing);
         }
         self.laps = Laps::default();
-        for (position, step) in pipeline.steps.iter().enumerate() {
+        let left = pipeline.steps.iter().enumerate().skip(self.passed);
+        for (position, step) in left {
             self.entered = position + 1;
             if step.hooks.request {
+                if step.waits {
+                    return Ok(Progress::Waits);
+                }
                 let hook = |instance: &mut Instance, exchange: &mut Box<Exchange>| {
                     instance.on_request(exchange)
                 };
-                match self.call(position, step, slots, exchange, Hook::Request, hook) {
-                    Ok(Verdict::Next) => {}
-                    Ok(Verdict::Respond) => {
-                        step.metrics.answered();
-                        return Ok(exchange.answer.take());
-                    }
-                    Err(_) if step.on_error == OnError::Skip => {}
-                    Err(error) => {
-                        // What was not called is told nothing in the end.
-                        if matches!(error, Error::Quarantined(_)) {
-                            self.entered = position;
-                        }
-                        return Err(error);
-                    }
+                let called = self.call(position, step, slots, exchange, Hook::Request, hook);
+                if let Some(answer) = self.decided(position, step, exchange, called)? {
+                    return Ok(Progress::Through(Some(answer)));
                 }
             }
             self.passed = position + 1;
         }
-        Ok(None)
+        Ok(Progress::Through(None))
     }
 
-    /// The response side: runs the response in `exchange` back through the
-    /// filters. `Some`: a filter replaced it, and this is the new body.
+    /// What becomes of a request after a filter has seen it: none if it goes on.
+    #[inline]
+    pub(super) fn decided(
+        &mut self,
+        position: usize,
+        step: &Step,
+        exchange: &mut Exchange,
+        called: Result<Verdict, Error>,
+    ) -> Result<Option<Answer>, Error> {
+        match called {
+            Ok(Verdict::Next) => Ok(None),
+            Ok(Verdict::Respond) => {
+                step.metrics.answered();
+                Ok(exchange.answer.take())
+            }
+            Err(_) if step.on_error == OnError::Skip => Ok(None),
+            Err(error) => {
+                // What was not called is told nothing in the end.
+                if matches!(error, Error::Quarantined(_)) {
+                    self.entered = position;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The response side, from where it was left: runs the response in
+    /// `exchange` back through the filters. `Some`: a filter replaced it, and
+    /// this is the new body.
     pub fn response(
         &mut self,
         pipeline: &Pipeline,
         slots: &Slots,
         exchange: &mut Box<Exchange>,
-    ) -> Option<Bytes> {
+    ) -> Progress<Option<Bytes>> {
         self.laps = Laps::default();
-        self.body_until = self.passed;
-        let mut replaced = None;
-        for (position, step) in pipeline.steps[..self.passed].iter().enumerate().rev() {
+        let left = self.returning.unwrap_or(self.passed);
+        if self.returning.is_none() {
+            self.body_until = left;
+        }
+        for (position, step) in pipeline.steps[..left].iter().enumerate().rev() {
             exchange.unstage(position);
             if !step.hooks.response {
                 continue;
             }
+            if step.waits {
+                self.returning = Some(position);
+                return Progress::Waits;
+            }
             let hook = |instance: &mut Instance, exchange: &mut Box<Exchange>| {
                 instance.on_response(exchange)
             };
-            let answer = match self.call(position, step, slots, exchange, Hook::Response, hook) {
-                Ok(Verdict::Next) => None,
-                Ok(Verdict::Respond) => {
-                    step.metrics.answered();
-                    exchange.answer.take()
-                }
-                Err(_) if step.on_error == OnError::Skip => None,
-                Err(error) => Some(respond::answer(&error, &exchange.request_id)),
-            };
-            if let Some(Answer {
-                status,
-                headers,
-                body,
-            }) = answer
-            {
-                exchange.response = Some(ResponseHead { status, headers });
-                self.body_until = position;
-                replaced = Some(body);
-            }
+            let called = self.call(position, step, slots, exchange, Hook::Response, hook);
+            self.returned(position, step, exchange, called);
         }
-        replaced
+        Progress::Through(self.replaced.take())
+    }
+
+    /// What becomes of a response after a filter has seen it.
+    #[inline]
+    pub(super) fn returned(
+        &mut self,
+        position: usize,
+        step: &Step,
+        exchange: &mut Exchange,
+        called: Result<Verdict, Error>,
+    ) {
+        let answer = match called {
+            Ok(Verdict::Next) => None,
+            Ok(Verdict::Respond) => {
+                step.metrics.answered();
+                exchange.answer.take()
+            }
+            Err(_) if step.on_error == OnError::Skip => None,
+            Err(error) => Some(respond::answer(&error, &exchange.request_id)),
+        };
+        if let Some(Answer {
+            status,
+            headers,
+            body,
+        }) = answer
+        {
+            exchange.response = Some(ResponseHead { status, headers });
+            self.replaced = Some(body);
+            self.body_until = position;
+        }
     }
 
     /// Tells every filter that was entered how the exchange ended.
@@ -175,9 +233,8 @@ impl Run {
     ) {
         let slot = slots.slot(step.slot);
         let told = match step.isolation {
-            Isolation::Reuse => slot.call(tell),
-            Isolation::PerRequest => match self.isolated.iter_mut().find(|(of, _)| *of == position)
-            {
+            Isolation::Reuse if !step.waits => slot.call(tell),
+            _ => match self.isolated.iter_mut().find(|(of, _)| *of == position) {
                 Some((_, instance)) => tell(instance),
                 None => Ok(()),
             },
@@ -205,11 +262,30 @@ impl Run {
         self.laps.start();
         exchange.step = position;
         let result = match step.isolation {
-            Isolation::Reuse => slot.call(|instance| call(instance, exchange)),
-            Isolation::PerRequest => self
+            Isolation::Reuse if !step.waits || !hook.is_of_chunks() => {
+                slot.call(|instance| call(instance, exchange))
+            }
+            // Also a stream of one that may wait: its instances come and go.
+            _ => self
                 .isolated(position, || slot.isolated())
                 .and_then(|instance| call(instance, exchange)),
         };
+        self.called(position, step, slot, exchange, hook, admission, result)
+    }
+
+    /// Notes a call that has come to its end.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the two ways to call share it")]
+    pub(super) fn called<T>(
+        &mut self,
+        position: usize,
+        step: &Step,
+        slot: &Slot,
+        exchange: &Exchange,
+        hook: Hook,
+        admission: Admission,
+        result: Result<T, PluginError>,
+    ) -> Result<T, Error> {
         step.metrics.called(hook, self.laps.lap());
         match result {
             Ok(value) if admission == Admission::Free => Ok(value),
@@ -221,14 +297,14 @@ impl Run {
                 step.metrics.failed(error.kind.as_str());
                 report::failed(slot, hook, admission, exchange, &error);
                 self.probes.retain(|(of, _)| *of != position);
-                Err(Error::Plugin)
+                Err(report::answer(&error))
             }
         }
     }
 
     /// Asks the quarantine of a plugin that failed.
     #[cold]
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         position: usize,
         step: &Step,
@@ -266,7 +342,7 @@ impl Run {
     }
 
     /// The instance that this request has of a step, made at its first hook.
-    fn isolated(
+    pub(super) fn isolated(
         &mut self,
         position: usize,
         make: impl FnOnce() -> Result<Instance, PluginError>,
@@ -285,11 +361,11 @@ impl Run {
 /// Times calls that follow one another: the end of one is the start of the
 /// next, so that the clock is read once per call.
 #[derive(Default)]
-struct Laps(Option<Instant>);
+pub(super) struct Laps(Option<Instant>);
 
 impl Laps {
     /// Starts the first.
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         self.0.get_or_insert_with(Instant::now);
     }
 

@@ -4,20 +4,27 @@ use std::{cell::RefCell, sync::Arc};
 
 use crate::{
     observe::Limit,
-    plugin::{Configured, Instance, PluginError, Quarantine, Work},
+    plugin::{Configured, Instance, PluginError, Quarantine, Room, Work},
 };
+
+/// Instances that a slot keeps for calls that wait, besides the one that every
+/// slot has. What is above that was made for a crowd, and goes with it.
+const KEPT: usize = 7;
 
 /// Index of a configured plugin in its snapshot, and of its instance in each
 /// worker's `Slots`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotIndex(pub usize);
 
-/// One instance, and what it can be made anew from.
+/// One instance, and what it can be made anew from. Of a plugin that waits,
+/// there are as many as calls at work, and a few that are idle.
 pub struct Slot {
     configured: Arc<Configured>,
     /// That of `configured`, one step nearer.
     quarantine: Arc<Quarantine>,
     instance: RefCell<Option<Instance>>,
+    /// Further ones that are idle. The one used last is taken first.
+    more: RefCell<Vec<Instance>>,
 }
 
 impl Slot {
@@ -27,6 +34,7 @@ impl Slot {
             quarantine: Arc::clone(configured.quarantine()),
             configured,
             instance: RefCell::new(Some(instance)),
+            more: RefCell::default(),
         }
     }
 
@@ -46,6 +54,47 @@ impl Slot {
             *place = None;
         }
         result
+    }
+
+    /// Takes an instance for a call that waits, an idle one or a fresh one. It is
+    /// back when the lease is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As `Configured::admit` and `instantiate`.
+    pub fn lease(&self) -> Result<Lease<'_>, PluginError> {
+        let room = self.configured.admit()?;
+        let idle = self.more.borrow_mut().pop();
+        let idle = idle.or_else(|| self.instance.borrow_mut().take());
+        let instance = match idle {
+            Some(instance) => instance,
+            None => self.configured.instantiate()?,
+        };
+        Ok(Lease {
+            slot: self,
+            instance: Some(instance),
+            _room: room,
+        })
+    }
+
+    /// Keeps an instance, if it can be called and is not one too many.
+    fn keep(&self, instance: Instance) {
+        if instance.poisoned() {
+            return;
+        }
+        let mut place = self.instance.borrow_mut();
+        let mut more = self.more.borrow_mut();
+        if place.is_none() {
+            *place = Some(instance);
+        } else if more.len() < KEPT {
+            more.push(instance);
+        }
+    }
+
+    /// How many instances are idle.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        usize::from(!self.is_empty()) + self.more.borrow().len()
     }
 
     /// Whether the plugin is to be called.
@@ -78,6 +127,29 @@ impl Slot {
     /// True if the slot waits for a fresh instance.
     pub fn is_empty(&self) -> bool {
         self.instance.borrow().is_none()
+    }
+}
+
+/// An instance that is at work for one call.
+pub struct Lease<'a> {
+    slot: &'a Slot,
+    /// There until the drop.
+    instance: Option<Instance>,
+    _room: Room,
+}
+
+impl Lease<'_> {
+    /// The instance.
+    pub fn instance(&mut self) -> &mut Instance {
+        (self.instance.as_mut()).expect("invariant: only the drop takes the instance")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            self.slot.keep(instance);
+        }
     }
 }
 

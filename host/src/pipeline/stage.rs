@@ -47,6 +47,10 @@ pub(super) enum Stream {
 #[derive(Debug)]
 pub(super) enum Buffer {
     Gathering(BytesMut),
+    /// All of it is here, and the filter, which may wait, is still to be shown it.
+    Whole(Piece),
+    /// What such a filter has made of it.
+    Seen(Piece),
     Over,
 }
 
@@ -62,12 +66,18 @@ pub(super) fn pull(
     };
     let position = stage.position;
     loop {
-        if let Work::Decode(decoder) = &mut stage.work {
-            match decoder.next() {
+        match &mut stage.work {
+            Work::Decode(decoder) => match decoder.next() {
                 Ok(Some(piece)) => return Poll::Ready(Ok(piece)),
                 Ok(None) => {}
                 Err(_) => return Poll::Ready(Err(Error::Coding(side).into())),
+            },
+            Work::Buffer(buffer) => {
+                if let Some(seen) = buffer.seen()? {
+                    return Poll::Ready(Ok(seen));
+                }
             }
+            Work::Stream(_) => {}
         }
         let mut piece = ready!(pull(side, before, passage, source))?;
         match &mut stage.work {
@@ -103,7 +113,7 @@ impl Stream {
         let untouched = piece.clone();
         let known = *self;
         let mut now = known;
-        let verdict = passage.call(position, hook(side, false), |instance, exchange| {
+        let verdict = passage.call(position, Hook::chunk(side), |instance, exchange| {
             let stream = match known {
                 Self::Open {
                     instance: of,
@@ -133,6 +143,47 @@ impl Stream {
 }
 
 impl Buffer {
+    /// What a filter that may wait has made of the body, once.
+    fn seen(&mut self) -> Result<Option<Piece>, Stop> {
+        match std::mem::replace(self, Self::Over) {
+            Self::Seen(piece) => Ok(Some(piece)),
+            Self::Whole(piece) => {
+                *self = Self::Whole(piece);
+                Err(Stop::Waits)
+            }
+            other => {
+                *self = other;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Shows the whole body to a filter that may wait, if it is here.
+    pub(super) async fn show(
+        &mut self,
+        side: Side,
+        position: usize,
+        passage: &mut Passage<'_>,
+    ) -> Result<(), Stop> {
+        let Self::Whole(whole) = self else {
+            return Ok(());
+        };
+        let mut whole = std::mem::take(whole);
+        *self = Self::Over;
+        let untouched = whole.clone();
+        let step = &passage.pipeline.steps[position];
+        let (run, exchange) = (&mut *passage.run, &mut *passage.exchange);
+        let verdict = run
+            .buffered_waiting(position, step, passage.slots, exchange, side, &mut whole)
+            .await;
+        *self = Self::Seen(match verdict {
+            Ok(Verdict::Next) => whole,
+            Ok(Verdict::Respond) => return Err(passage.answered(position)),
+            Err(error) => passage.failed(position, error).map(|()| untouched)?,
+        });
+        Ok(())
+    }
+
     pub(super) fn new() -> Self {
         Self::Gathering(BytesMut::new())
     }
@@ -164,9 +215,13 @@ impl Buffer {
             }
         };
         let mut whole = Piece { bytes, ..piece };
+        if step.waits {
+            *self = Self::Whole(whole);
+            return Err(Stop::Waits);
+        }
         *self = Self::Over;
         let untouched = whole.clone();
-        let verdict = passage.call(position, hook(side, true), |instance, exchange| {
+        let verdict = passage.call(position, Hook::buffered(side), |instance, exchange| {
             instance.on_buffered(side, exchange, &mut whole)
         });
         match verdict {
@@ -205,14 +260,5 @@ impl Passage<'_> {
             OnError::Skip => Ok(()),
             OnError::Fail => Err(error.into()),
         }
-    }
-}
-
-fn hook(side: Side, whole: bool) -> Hook {
-    match (side, whole) {
-        (Side::Request, false) => Hook::RequestBody,
-        (Side::Response, false) => Hook::ResponseBody,
-        (Side::Request, true) => Hook::RequestBuffered,
-        (Side::Response, true) => Hook::ResponseBuffered,
     }
 }

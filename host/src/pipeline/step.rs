@@ -25,6 +25,9 @@ pub struct Step {
     pub on_error: OnError,
     /// Whether each request gets an instance of its own.
     pub isolation: Isolation,
+    /// Whether the plugin may wait for others, so that its hooks on the request
+    /// and the response are awaited.
+    pub waits: bool,
     /// Calls, time and errors of this step.
     pub metrics: FilterMetrics,
 }

@@ -28,8 +28,8 @@ pub(super) struct Allowance {
     services: Option<BTreeSet<String>>,
     limited: Arc<Limited>,
     log: LogBudget,
-    /// Instances that belong to one request each.
-    isolated: AtomicUsize,
+    /// Instances that belong to one request each, and calls that wait.
+    at_work: AtomicUsize,
 }
 
 impl Allowance {
@@ -47,7 +47,7 @@ impl Allowance {
             services: allow.services().cloned(),
             limited: metrics.plugins().limited(plugin),
             log: LogBudget::default(),
-            isolated: AtomicUsize::new(0),
+            at_work: AtomicUsize::new(0),
         })
     }
 
@@ -101,12 +101,12 @@ impl Allowance {
         line
     }
 
-    /// Room for an instance that one request has to itself; none if there are
-    /// too many.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Admission> {
+    /// Room for an instance that one request has to itself, or for a call that
+    /// waits; none if there are too many.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Room> {
         let more = |count| (count < self.limits.instances).then_some(count + 1);
-        match self.isolated.fetch_update(Relaxed, Relaxed, more) {
-            Ok(_) => Some(Admission(Arc::clone(self))),
+        match self.at_work.fetch_update(Relaxed, Relaxed, more) {
+            Ok(_) => Some(Room(Arc::clone(self))),
             Err(_) => {
                 self.limited(Limit::Instances);
                 None
@@ -115,11 +115,11 @@ impl Allowance {
     }
 }
 
-/// Room for one instance, until it is dropped.
-pub(super) struct Admission(Arc<Allowance>);
+/// Room for one instance at work, over all workers, until it is dropped.
+pub struct Room(Arc<Allowance>);
 
-impl Drop for Admission {
+impl Drop for Room {
     fn drop(&mut self) {
-        self.0.isolated.fetch_sub(1, Relaxed);
+        self.0.at_work.fetch_sub(1, Relaxed);
     }
 }

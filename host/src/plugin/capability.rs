@@ -39,6 +39,8 @@ impl Import {
             "exchange" | "body" | "hooks" | "balancing" | "verdicts" | "chunk-verdicts" => {
                 Self::Always
             }
+            #[cfg(test)]
+            "pause" => Self::Always,
             name => match Capability::from_name(name) {
                 Some(Capability::Clock | Capability::Random) | None => Self::Unknown,
                 Some(capability) => Self::Needs(capability),

@@ -3,18 +3,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use wasmtime::{
-    Engine, Precompiled,
-    component::{Component, InstancePre},
-};
+use wasmtime::{Engine, Precompiled, component::Component};
 
 use super::{
     LoadError,
     capability::{Grants, Import},
     crossing::Counting,
-    data::Data,
     exports::{Exports, Reads},
-    link,
+    link::{self, Linked},
 };
 
 /// A component that was accepted.
@@ -28,7 +24,7 @@ pub(super) struct Compiled {
     /// Whether the runtime counts.
     pub(super) counting: Counting,
     /// Linked forms by what is granted. Few: most steps grant all.
-    linked: Mutex<Vec<(Grants, InstancePre<Data>)>>,
+    linked: Mutex<Vec<(Grants, Linked)>>,
 }
 
 impl Compiled {
@@ -52,14 +48,14 @@ impl Compiled {
     }
 
     /// Linked to what is granted; linked once per set of grants.
-    pub(super) fn linked(&self, grants: Grants) -> wasmtime::Result<InstancePre<Data>> {
+    pub(super) fn linked(&self, grants: Grants) -> wasmtime::Result<Linked> {
         let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pre)) = linked.iter().find(|(of, _)| *of == grants) {
-            return Ok(pre.clone());
+        if let Some((_, known)) = linked.iter().find(|(of, _)| *of == grants) {
+            return Ok(known.clone());
         }
-        let pre = link::link(&self.component, grants, self.counting)?;
-        linked.push((grants, pre.clone()));
-        Ok(pre)
+        let new = link::link(&self.component, grants, self.counting)?;
+        linked.push((grants, new.clone()));
+        Ok(new)
     }
 }
 

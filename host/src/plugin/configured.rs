@@ -6,7 +6,6 @@ use std::{
 };
 
 use crossbeam_queue::ArrayQueue;
-use wasmtime::component::InstancePre;
 
 use crate::{
     config::{Allow, PluginLimits, QuarantinePolicy},
@@ -16,12 +15,11 @@ use crate::{
 use super::{
     ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
     Quarantine,
-    allowance::Allowance,
+    allowance::{Allowance, Room},
     capability::Grants,
-    data::Data,
     faults::Use,
     instance::Host,
-    link,
+    link::{self, Linked},
     log_budget::{FAILURE_LINES, Line},
 };
 
@@ -49,7 +47,7 @@ pub struct ConfiguredOptions {
 /// A plugin with a configuration. Shared by all workers.
 pub struct Configured {
     plugin: Arc<Plugin>,
-    pre: InstancePre<Data>,
+    linked: Linked,
     config: String,
     host: Host,
     quarantine: Arc<Quarantine>,
@@ -74,7 +72,7 @@ impl Configured {
         if !plugin.hooks().configuration && !is_empty(&options.config) {
             return Err(ConfigureError::TakesNone);
         }
-        let pre = plugin
+        let linked = plugin
             .compiled()
             .linked(grants)
             .map_err(|error| ConfigureError::Link(format!("{error:#}")))?;
@@ -99,7 +97,7 @@ impl Configured {
         Ok(Self {
             quarantine,
             plugin,
-            pre,
+            linked,
             config: options.config,
             host: Host {
                 names: options.names,
@@ -145,7 +143,7 @@ impl Configured {
     ///
     /// `Fail` with the plugin's own words if it refuses the configuration.
     pub fn instantiate(&self) -> Result<Instance, PluginError> {
-        let made = Instance::new(&self.plugin, &self.pre, &self.host);
+        let made = Instance::new(&self.plugin, &self.linked, &self.host);
         let mut instance = made.map_err(|error| match error {
             LoadError::Describe(error) => error,
             other => self
@@ -158,23 +156,35 @@ impl Configured {
         Ok(instance)
     }
 
+    /// Whether its instances may wait for others while they are called, so that
+    /// several are at work at once on one worker.
+    pub fn waits(&self) -> bool {
+        self.linked.waits
+    }
+
+    /// Room for one more instance at work, over all workers; it is given back by
+    /// dropping it.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` if there are as many as there may be.
+    pub fn admit(&self) -> Result<Room, PluginError> {
+        self.host.allowance.admit().ok_or_else(|| {
+            let most = self.host.allowance.limits.instances;
+            let message = format!("has its {most} instances at once already");
+            self.plugin.identity().error(PluginErrorKind::Busy, message)
+        })
+    }
+
     /// An instance that one request has to itself, as long as it lives.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if there are as many as there may be; else as
-    /// `instantiate`.
+    /// As `admit` and `instantiate`.
     pub fn isolated(&self) -> Result<Instance, PluginError> {
-        let Some(admission) = self.host.allowance.admit() else {
-            let most = self.host.allowance.limits.instances;
-            let message = format!("has its {most} instances at once already");
-            return Err(self
-                .plugin
-                .identity()
-                .error(PluginErrorKind::Unavailable, message));
-        };
+        let room = self.admit()?;
         let mut instance = self.instantiate()?;
-        instance.admission = Some(admission);
+        instance.room = Some(room);
         Ok(instance)
     }
 

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Hooks, HostServices, Names, PluginError, PluginErrorKind, allowance::Allowance, crossing::Work,
-    host::Output, limiter::Limiter, log_budget::LogBudget, wit::Refusal,
+    host::Output, limiter::Limiter, log_budget::LogBudget, pace::Pace, wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
@@ -92,6 +92,8 @@ pub(super) struct Data {
     pub(super) started: Instant,
     /// What the call that runs has left when its first deadline is reached.
     pub(super) ticks_left: u64,
+    /// The time of the call that runs, if it may wait.
+    pub(super) pace: Option<Arc<Pace>>,
     /// Calls of the gateway that the hook that runs has left.
     calls_left: u32,
     /// Those that every hook has. Without a bound until the plugin is
@@ -129,6 +131,7 @@ impl Data {
             random: None,
             started: Instant::now(),
             ticks_left: 0,
+            pace: None,
             calls_left: u32::MAX,
             calls: u32::MAX,
             work: Work::default(),
@@ -167,6 +170,15 @@ impl Data {
                 Ok(())
             }
             None => self.too_many_calls(),
+        }
+    }
+
+    /// The plugin calls a function that may wait.
+    pub(super) fn waits(&mut self, function: &str) -> Result<()> {
+        self.called()?;
+        match self.pace {
+            Some(_) => Ok(()),
+            None => bail!("called `{function}` in a hook that may not wait"),
         }
     }
 

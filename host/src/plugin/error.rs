@@ -118,19 +118,22 @@ pub enum PluginErrorKind {
     Fail,
     /// It gave an answer that makes no sense.
     Nonsense,
-    /// No instance to call: no place for one more, or the one that is the
-    /// request's own has failed before.
+    /// It waited longer for others than it may.
+    Timeout,
+    /// As much of it as may be is at work already.
+    Busy,
+    /// The instance that is the request's own has failed before.
     Unavailable,
 }
 
 impl PluginErrorKind {
     /// True if the plugin is at fault in a way that it does not know of itself:
-    /// what quarantines it. A plugin that says that it failed works, and one
-    /// that finds no place was not asked.
+    /// what quarantines it. A plugin that says that it failed works, one that waited
+    /// in vain depends on others, and one that finds no place was not asked.
     pub fn is_fault(self) -> bool {
         match self {
             Self::Trap | Self::Deadline | Self::Memory | Self::Nonsense => true,
-            Self::Fail | Self::Unavailable => false,
+            Self::Fail | Self::Timeout | Self::Busy | Self::Unavailable => false,
         }
     }
 
@@ -142,7 +145,8 @@ impl PluginErrorKind {
             Self::Memory => "memory",
             Self::Fail => "fail",
             Self::Nonsense => "nonsense",
-            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Busy | Self::Unavailable => "unavailable",
         }
     }
 }

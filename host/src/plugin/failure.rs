@@ -49,7 +49,7 @@ impl Failure {
         if let (Kind::Trap | Kind::Memory, Some(said)) = (kind, said) {
             message = format!("{message}; it said last: {said}");
         }
-        if kind != Kind::Unavailable {
+        if kind != Kind::Busy {
             data.services.metrics.plugins().trapped(&data.identity.name);
         }
         let mut explained = data.identity.error(kind, message);
@@ -65,7 +65,7 @@ impl Failure {
         };
         let backtrace = error.downcast_ref::<WasmBacktrace>()?;
         let configures = data.hook == Hook::Configuration;
-        if configures || kind == Kind::Unavailable || backtrace.frames().is_empty() {
+        if configures || kind == Kind::Busy || backtrace.frames().is_empty() {
             return None;
         }
         let faults = &data.services.faults;
@@ -109,7 +109,7 @@ fn shown(backtrace: &WasmBacktrace) -> String {
 fn explain(error: &wasmtime::Error, data: &mut Data) -> (Kind, String) {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return (
-            Kind::Unavailable,
+            Kind::Busy,
             format!("there is no place for one more instance: {error}"),
         );
     }

@@ -14,7 +14,7 @@ use std::{
 
 use wasmtime::{
     Store,
-    component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc},
+    component::{ComponentNamedList, Lift, Lower, TypedFunc},
 };
 
 use crate::{
@@ -23,13 +23,15 @@ use crate::{
 };
 
 use super::{
-    Hooks, HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind,
-    allowance::{Admission, Allowance},
+    Hooks, HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind, Room,
+    allowance::Allowance,
     data::{Data, Hook},
     deadline,
     exports::Functions,
     failure::flatten,
+    link::Linked,
     ticker::{Activity, ticks},
+    waiting::{at_once, call_at_once},
     wit,
 };
 
@@ -57,16 +59,18 @@ pub(super) struct Host {
 /// One instance. Belongs to one worker at a time.
 pub struct Instance {
     pub(super) store: Store<Data>,
-    functions: Functions,
+    pub(super) functions: Functions,
     /// What the plugin exports.
     hooks: Hooks,
-    activity: Arc<Activity>,
+    pub(super) activity: Arc<Activity>,
     /// Its share of what its filter may have, if a request has it to itself.
-    pub(super) admission: Option<Admission>,
+    pub(super) room: Option<Room>,
     /// `limits.start_timeout` and `call_timeout` in ticks.
     start_ticks: u64,
     call_ticks: u64,
-    poisoned: bool,
+    /// Some of its imports may wait: it is called on a stack of its own.
+    pub(super) waits: bool,
+    pub(super) poisoned: bool,
     serial: u64,
     /// Bodies that it has seen the beginning of.
     streams: u64,
@@ -81,11 +85,7 @@ const _: () = {
 
 impl Instance {
     /// Instantiates, without configuring.
-    pub(super) fn new(
-        plugin: &Plugin,
-        pre: &InstancePre<Data>,
-        host: &Host,
-    ) -> Result<Self, LoadError> {
+    pub(super) fn new(plugin: &Plugin, linked: &Linked, host: &Host) -> Result<Self, LoadError> {
         let limits = &host.allowance.limits;
         let data = Data::new(
             Arc::clone(plugin.identity()),
@@ -93,7 +93,7 @@ impl Instance {
             Arc::clone(&host.services),
             Arc::clone(&host.allowance),
         );
-        let mut store = Store::new(pre.engine(), data);
+        let mut store = Store::new(linked.pre.engine(), data);
         store.limiter(|data| &mut data.limiter);
         let activity = Arc::clone(plugin.activity());
         let start_ticks = ticks(limits.start_timeout);
@@ -104,7 +104,10 @@ impl Instance {
         deadline::set(&mut store, start_ticks);
         let made = catch_unwind(AssertUnwindSafe(|| {
             plugin.compiled().counting.begin(&mut store)?;
-            pre.instantiate(&mut store)
+            match linked.waits {
+                false => linked.pre.instantiate(&mut store),
+                true => at_once(linked.pre.instantiate_async(&mut store))?,
+            }
         }));
         let instance =
             flatten(made).map_err(|failure| LoadError::Describe(failure.explain(&mut store)))?;
@@ -114,9 +117,10 @@ impl Instance {
             functions,
             hooks: plugin.hooks(),
             activity,
-            admission: None,
+            room: None,
             start_ticks,
             call_ticks,
+            waits: linked.waits,
             poisoned: false,
             serial: SERIAL.fetch_add(1, Relaxed),
             streams: 0,
@@ -129,8 +133,10 @@ impl Instance {
         let Some(describe) = self.functions.describe else {
             return Ok(None);
         };
-        self.guarded(self.start_ticks, |store| describe.call(store, ()))
-            .map(|(description,)| Some(description))
+        self.guarded(self.start_ticks, |store, waits| {
+            enter(store, waits, describe, ())
+        })
+        .map(|(description,)| Some(description))
     }
 
     /// Hands over the configuration, if the plugin takes one.
@@ -140,7 +146,9 @@ impl Instance {
         };
         let configure: TypedFunc<(&str,), (Result<(), String>,)> = configure;
         self.store.data_mut().hook = Hook::Configuration;
-        let accepted = self.guarded(self.start_ticks, |store| configure.call(store, (config,)));
+        let accepted = self.guarded(self.start_ticks, |store, waits| {
+            enter(store, waits, configure, (config,))
+        });
         self.store.data_mut().hook = Hook::None;
         let (accepted,) = accepted?;
         accepted.map_err(|reason| {
@@ -211,7 +219,9 @@ impl Instance {
             .collect();
         self.store.data_mut().instances = Some(Arc::clone(instances));
         let function: TypedFunc<(&[wit::Instance],), ()> = function;
-        self.guarded(self.call_ticks, |store| function.call(store, (&list,)))
+        self.guarded(self.call_ticks, |store, waits| {
+            enter(store, waits, function, (&list,))
+        })
     }
 
     /// Lets a balancer pick: an index into the last list that it was given.
@@ -246,17 +256,18 @@ impl Instance {
         function: TypedFunc<(), (wit::Verdict,)>,
     ) -> Result<Verdict, PluginError> {
         exchange.answer = None;
-        let said = self.call(hook, exchange, function, ());
-        self.decided(exchange, said)
+        let result = self.call(hook, exchange, function, ());
+        self.judge(exchange, result)
     }
 
-    /// Makes a verdict of what a hook said.
-    fn decided(
-        &mut self,
-        exchange: &mut Box<Exchange>,
-        said: Result<(wit::Verdict,), PluginError>,
+    /// Holds a verdict against what the hook has done.
+    #[inline]
+    pub(super) fn judge(
+        &self,
+        exchange: &mut Exchange,
+        result: Result<(wit::Verdict,), PluginError>,
     ) -> Result<Verdict, PluginError> {
-        let error = match said {
+        let error = match result {
             Ok((wit::Verdict::Respond,)) if exchange.answer.is_some() => {
                 return Ok(Verdict::Respond);
             }
@@ -284,12 +295,14 @@ impl Instance {
     ) -> Result<R, PluginError>
     where
         P: ComponentNamedList + Lower,
-        R: ComponentNamedList + Lift,
+        R: ComponentNamedList + Lift + 'static,
     {
         let data = self.store.data_mut();
         mem::swap(&mut data.exchange, exchange);
         data.hook = hook;
-        let result = self.guarded(self.call_ticks, |store| function.call(store, parameters));
+        let result = self.guarded(self.call_ticks, |store, waits| {
+            enter(store, waits, function, parameters)
+        });
         let data = self.store.data_mut();
         data.hook = Hook::None;
         mem::swap(&mut data.exchange, exchange);
@@ -301,17 +314,17 @@ impl Instance {
     fn guarded<R>(
         &mut self,
         ticks: u64,
-        call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&mut Store<Data>, bool) -> wasmtime::Result<R>,
     ) -> Result<R, PluginError> {
         if self.poisoned {
-            return Err(self.error(Kind::Unavailable, "was called again after it failed"));
+            return Err(self.called_again());
         }
         self.activity.begin();
         deadline::set(&mut self.store, ticks);
         let data = self.store.data_mut();
         data.begin();
-        let store = &mut self.store;
-        match flatten(catch_unwind(AssertUnwindSafe(|| call(store)))) {
+        let (store, waits) = (&mut self.store, self.waits);
+        match flatten(catch_unwind(AssertUnwindSafe(|| call(store, waits)))) {
             Ok(value) => Ok(value),
             Err(failure) => {
                 self.poisoned = true;
@@ -320,8 +333,31 @@ impl Instance {
         }
     }
 
+    #[cold]
+    pub(super) fn called_again(&self) -> PluginError {
+        self.error(Kind::Unavailable, "was called again after it failed")
+    }
+
     fn error(&self, kind: Kind, message: impl Into<String>) -> PluginError {
         self.store.data().identity.error(kind, message)
+    }
+}
+
+/// Calls a function: at once, since the caller has nobody who would wait for it.
+#[inline]
+fn enter<P, R>(
+    store: &mut Store<Data>,
+    waits: bool,
+    function: TypedFunc<P, R>,
+    parameters: P,
+) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift + 'static,
+{
+    match waits {
+        false => function.call(store, parameters),
+        true => call_at_once(store, function, parameters),
     }
 }
 
@@ -334,7 +370,7 @@ mod tests {
     fn a_clock_that_jumps_is_not_held_against_a_plugin() {
         let mut instance = told("request:nothing");
         let on_request = instance.functions.on_request.expect("the hook is there");
-        let called = instance.guarded(1_000, |store| {
+        let called = instance.guarded(1_000, |store, _| {
             (0..1_000).for_each(|_| store.engine().increment_epoch());
             on_request.call(store, ())
         });
@@ -344,7 +380,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_gateway_itself_is_one_failed_call() {
         let mut instance = told("request:nothing");
-        let error = instance.guarded(1_000, |_| -> wasmtime::Result<()> { panic!("planted") });
+        let error = instance.guarded(1_000, |_, _| -> wasmtime::Result<()> { panic!("planted") });
         let error = error.unwrap_err();
         assert_eq!(error.kind, Kind::Trap);
         assert_eq!(error.message, "a host function panicked: planted");

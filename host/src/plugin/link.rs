@@ -98,18 +98,25 @@ pub(super) fn ungranted(called: &[String], grants: Grants) -> Vec<(String, Capab
     called.iter().filter_map(missing).collect()
 }
 
+/// A component with its imports resolved.
+#[derive(Clone)]
+pub(super) struct Linked {
+    pub(super) pre: InstancePre<Data>,
+    /// True if one of the imports may wait: then its instances are called on
+    /// stacks of their own, which can be left and come back to.
+    pub(super) waits: bool,
+}
+
 /// Links a component to what is granted.
-pub(super) fn link(
-    component: &Component,
-    grants: Grants,
-    counting: Counting,
-) -> Result<InstancePre<Data>> {
+pub(super) fn link(component: &Component, grants: Grants, counting: Counting) -> Result<Linked> {
     let mut linker = Linker::new(component.engine(), counting);
     host::exchange::link(&mut linker)?;
     host::body::link(&mut linker)?;
     host::hooks::link(&mut linker)?;
     host::balancing::link(&mut linker)?;
     host::wasi::link(&mut linker)?;
+    #[cfg(test)]
+    super::tests::pause::link(&mut linker)?;
     for capability in Capability::ALL {
         if grants.has(capability) {
             match capability {
@@ -125,7 +132,22 @@ pub(super) fn link(
         }
     }
     link_absent(&mut linker.inner, component)?;
-    linker.inner.instantiate_pre(component)
+    Ok(Linked {
+        pre: linker.inner.instantiate_pre(component)?,
+        waits: waits(component, &linker),
+    })
+}
+
+/// Whether a component imports a function that may wait.
+fn waits(component: &Component, linker: &Linker) -> bool {
+    let engine = component.engine();
+    let ty = component.component_type();
+    ty.imports(engine).any(|(name, import)| match import.ty {
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .any(|(function, _)| linker.waits(name, function)),
+        _ => false,
+    })
 }
 
 /// Resolves WASI interfaces that give nothing: their functions trap or refuse

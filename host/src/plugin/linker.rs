@@ -5,6 +5,8 @@
 //! gets functions that only take the call from those that a hook has, and pays
 //! nothing for those that count.
 
+use std::{pin::Pin, sync::Arc};
+
 use wasmtime::{
     AsContextMut, Result,
     component::{self, ComponentNamedList, Lift, LinkerInstance, Lower, ResourceType},
@@ -21,6 +23,8 @@ pub(super) struct Linker {
     /// WASI's interfaces define themselves here, and count in their view.
     pub(super) inner: component::Linker<Data>,
     pub(super) counting: Counting,
+    /// The functions that may wait, by interface without its version.
+    waiting: Vec<(String, String)>,
 }
 
 impl Linker {
@@ -28,6 +32,7 @@ impl Linker {
         Self {
             inner: component::Linker::new(engine),
             counting,
+            waiting: Vec::new(),
         }
     }
 
@@ -36,14 +41,37 @@ impl Linker {
         Ok(Functions {
             inner: self.inner.instance(name)?,
             counting: self.counting,
+            interface: unversioned(name).to_owned(),
+            waiting: &mut self.waiting,
         })
     }
+
+    /// Whether a function of an interface, in any version that links, may wait.
+    pub(super) fn waits(&self, interface: &str, function: &str) -> bool {
+        let interface = unversioned(interface);
+        let mut waiting = self.waiting.iter();
+        waiting.any(|(of, name)| of == interface && name == function)
+    }
 }
+
+/// `portcullis:gateway/store` of `portcullis:gateway/store@0.1.0`.
+fn unversioned(interface: &str) -> &str {
+    interface
+        .split_once('@')
+        .map_or(interface, |(name, _)| name)
+}
+
+/// What a function that may wait returns. It has to be `Send` since the stack
+/// that it waits on is; what belongs to one worker is reached by a task of that
+/// worker, whose result is waited for.
+pub(super) type Waiting<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
 
 /// The functions of one interface.
 pub(super) struct Functions<'a> {
     inner: LinkerInstance<'a, Data>,
     counting: Counting,
+    interface: String,
+    waiting: &'a mut Vec<(String, String)>,
 }
 
 impl Functions<'_> {
@@ -59,6 +87,38 @@ impl Functions<'_> {
             Counting::Off => self.inner.func_wrap(name, function),
             Counting::On => self.inner.func_wrap(name, counted(function)),
         }
+    }
+
+    /// Defines a function that may wait. A plugin that imports it is called on
+    /// stacks of its own; where it may not wait (in any hook but `on-request` and
+    /// `on-response`) calling the function is an error, which traps the plugin.
+    ///
+    /// The future is dropped when nobody waits for its result any more.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no interface has a function that waits yet")
+    )]
+    pub(super) fn func_wrap_async<F, P, R>(&mut self, name: &str, function: F) -> Result<()>
+    where
+        F: for<'a> Fn(Caller<'a>, P) -> Waiting<'a, R> + Send + Sync + 'static,
+        P: ComponentNamedList + Lift + Crossing + Send + 'static,
+        R: ComponentNamedList + Lower + Crossing + Send + 'static,
+    {
+        self.waiting.push((self.interface.clone(), name.to_owned()));
+        let (function, counting) = (Arc::new(function), self.counting);
+        let called = format!("{}#{name}", self.interface);
+        self.inner
+            .func_wrap_async(name, move |mut caller, parameters: P| {
+                let admitted = caller.data_mut().waits(&called);
+                let function = Arc::clone(&function);
+                Box::new(async move {
+                    admitted?;
+                    match counting {
+                        Counting::Off => function(caller, parameters).await,
+                        Counting::On => counted_waiting(caller, parameters, &*function).await,
+                    }
+                })
+            })
     }
 
     /// Defines a resource with what drops it.
@@ -93,11 +153,31 @@ where
     move |mut caller: Caller<'_>, parameters: P| {
         let to_host = parameters.bytes(&mut caller);
         let result = function(caller.as_context_mut(), parameters)?;
-        let to_plugin = result.bytes(&mut caller);
-        let work = &mut caller.data_mut().work;
-        work.host_calls += 1;
-        work.bytes_to_host += to_host;
-        work.bytes_to_plugin += to_plugin;
+        note(&mut caller, to_host, &result);
         Ok(result)
     }
+}
+
+/// A call of a function that may wait, noted likewise.
+async fn counted_waiting<P, R>(
+    mut caller: Caller<'_>,
+    parameters: P,
+    function: &(impl for<'a> Fn(Caller<'a>, P) -> Waiting<'a, R> + Send + Sync),
+) -> Result<R>
+where
+    P: Crossing,
+    R: Crossing,
+{
+    let to_host = parameters.bytes(&mut caller);
+    let result = function(caller.as_context_mut(), parameters).await?;
+    note(&mut caller, to_host, &result);
+    Ok(result)
+}
+
+fn note(caller: &mut Caller<'_>, to_host: u64, result: &impl Crossing) {
+    let to_plugin = result.bytes(caller);
+    let work = &mut caller.data_mut().work;
+    work.host_calls += 1;
+    work.bytes_to_host += to_host;
+    work.bytes_to_plugin += to_plugin;
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::InstancePre;
-
 use crate::config::{Allow, PluginLimits};
 
 use super::{
@@ -12,9 +10,9 @@ use super::{
     allowance::Allowance,
     capability::Grants,
     compiled::Compiled,
-    data::{Data, Identity},
+    data::Identity,
     instance::{Host, Instance},
-    link,
+    link::{self, Linked},
     ticker::Activity,
 };
 
@@ -48,7 +46,7 @@ impl Plugin {
             described_by: DescribedBy::Nobody,
             activity,
         };
-        let pre = plugin
+        let linked = plugin
             .compiled
             .linked(Grants::ALL)
             .map_err(|error| LoadError::UnknownImports(vec![format!("{error:#}")]))?;
@@ -64,19 +62,15 @@ impl Plugin {
             allowance: Allowance::new(name, name, limits.clone(), &Allow::all(), metrics),
             services,
         };
-        if let Some(described) = plugin.describe(&pre, &host)? {
+        if let Some(described) = plugin.describe(&linked, &host)? {
             plugin.description = described;
             plugin.described_by = DescribedBy::Export;
         }
         Ok(plugin)
     }
 
-    fn describe(
-        &self,
-        pre: &InstancePre<Data>,
-        host: &Host,
-    ) -> Result<Option<Description>, LoadError> {
-        let mut instance = Instance::new(self, pre, host)?;
+    fn describe(&self, linked: &Linked, host: &Host) -> Result<Option<Description>, LoadError> {
+        let mut instance = Instance::new(self, linked, host)?;
         let Some(said) = instance.describe().map_err(LoadError::Describe)? else {
             return Ok(None);
         };

@@ -51,17 +51,20 @@ mod loaded;
 mod loader;
 mod log_budget;
 mod names;
+mod pace;
 mod quarantine;
 mod runtime;
 pub mod schema;
 mod services;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod ticker;
+mod waiting;
 mod watcher;
 mod wit;
 
 pub use crate::config::Capability;
+pub use allowance::Room;
 pub use compiler::{CompileError, Compiler};
 pub use configured::{Configured, ConfiguredOptions};
 pub use confined::Confined;

@@ -32,6 +32,10 @@ use super::{
 /// that is asked for. Costs address space, not memory.
 const INSTANCES: u32 = 10_000;
 
+/// Calls that may be waiting at once, and instances kept for them. Each has a
+/// stack, and a stack has a guard page, of which a process has a few ten thousand.
+const STACKS: u32 = 4_000;
+
 /// What of a slot's memory stays mapped between two instances.
 const KEEP_RESIDENT: usize = 64 << 10;
 
@@ -277,7 +281,7 @@ fn pool() -> PoolingAllocationConfig {
         .total_core_instances(4 * INSTANCES)
         .total_memories(INSTANCES)
         .total_tables(2 * INSTANCES)
-        .total_stacks(0)
+        .total_stacks(STACKS)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_core_instances_per_component(64)

@@ -17,7 +17,7 @@ use crate::{
     upstream::UpstreamBody,
 };
 
-use super::Flight;
+use super::flight::{Flight, Held};
 
 /// The bytes of a response.
 #[derive(Debug)]
@@ -32,19 +32,32 @@ impl Content {
     pub(super) fn full(bytes: Bytes) -> Self {
         Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
+}
 
-    /// Lets parts come out of filters until the head may leave.
-    pub(super) fn poll_hold(
+/// A response's body whose head waits for it.
+pub(super) struct HeldResponse<'a> {
+    pub(super) content: &'a mut Content,
+    pub(super) chain: &'a mut Chain,
+}
+
+impl Held for HeldResponse<'_> {
+    const LATE: Error = Error::Timeout;
+
+    fn poll_hold(
         &mut self,
         cx: &mut Context<'_>,
-        chain: &mut Chain,
         passage: &mut Passage<'_>,
     ) -> Poll<Result<(), Stop>> {
+        let Self { content, chain } = self;
         while chain.holds() {
-            let mut source = || body::poll_piece(self, cx).map_err(|_| Error::Upstream);
+            let mut source = || body::poll_piece(*content, cx).map_err(|_| Error::Upstream);
             ready!(chain.poll_hold(passage, &mut source))?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn chain(&mut self) -> &mut Chain {
+        self.chain
     }
 }
 
@@ -176,12 +189,10 @@ impl ResponseBody {
                 *trailers = piece.trailers;
                 Poll::Ready(Some(Ok(Frame::data(piece.bytes))))
             }
-            Err(Stop::Error(error)) => Poll::Ready(Some(Err(match broken {
+            Err(stop) => Poll::Ready(Some(Err(match broken {
                 Some(upstream) => BodyBroken::Upstream(upstream),
-                None => BodyBroken::Filter(error),
+                None => BodyBroken::Filter(stop.error()),
             }))),
-            // It comes too late: the head has left.
-            Err(Stop::Answer(_)) => Poll::Ready(Some(Err(BodyBroken::Filter(Error::Plugin)))),
         }
     }
 

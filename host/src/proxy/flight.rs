@@ -1,6 +1,7 @@
 //! One exchange in flight and everything that has to be told its end.
 
 use std::{
+    future::poll_fn,
     rc::Rc,
     task::{Context, Poll},
     time::Instant,
@@ -8,12 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::time::timeout_at;
 
 use crate::{
     body::Meter,
     discovery::InFlight,
     exchange::{Answer, Exchange, Failure, Outcome, Side},
-    pipeline::{Chain, Passage, Run, Stop},
+    pipeline::{Chain, Passage, Progress, Run, Stop},
     respond::Error,
     snapshot::Route,
     upstream::Budget,
@@ -21,6 +23,22 @@ use crate::{
 };
 
 use super::{pump::Pump, reframe};
+
+/// A body whose head waits for it.
+pub(super) trait Held {
+    /// What it means that the route's time is over.
+    const LATE: Error;
+
+    /// Lets parts come out until the head may leave.
+    fn poll_hold(
+        &mut self,
+        cx: &mut Context<'_>,
+        passage: &mut Passage<'_>,
+    ) -> Poll<Result<(), Stop>>;
+
+    /// Its filters.
+    fn chain(&mut self) -> &mut Chain;
+}
 
 /// One exchange with the snapshot it uses and its way through the pipeline.
 /// However it ends — sent, broken, dropped — completion hooks run once.
@@ -80,13 +98,62 @@ impl Flight {
         tokio::time::Instant::from_std(self.started + self.route().timeout)
     }
 
-    pub(super) fn request_filters(&mut self) -> Result<Option<Answer>, Error> {
+    /// Runs the request through the filters. What comes to no filter that waits
+    /// for others is through at once. Cancel safe, as all of the exchange is.
+    pub(super) async fn request_filters(&mut self) -> Result<Option<Answer>, Error> {
+        match self.pass_request()? {
+            Progress::Through(answer) => Ok(answer),
+            Progress::Waits => {
+                let deadline = self.started + self.route().timeout;
+                // In a box, so that others pay nothing for its size.
+                let waiting = Box::pin(self.request_filters_waiting());
+                let waited = timeout_at(deadline.into(), waiting).await;
+                waited.unwrap_or(Err(Error::PluginTimeout))
+            }
+        }
+    }
+
+    /// Runs the response back through the filters, likewise.
+    pub(super) async fn response_filters(&mut self) -> Option<Bytes> {
+        match self.pass_response() {
+            Progress::Through(body) => body,
+            Progress::Waits => Box::pin(self.response_filters_waiting()).await,
+        }
+    }
+
+    async fn request_filters_waiting(&mut self) -> Result<Option<Answer>, Error> {
+        loop {
+            let route = self.local.snapshot.route(self.exchange.route);
+            let (slots, exchange) = (&self.local.slots, &mut self.exchange);
+            let waited = self.run.request_waiting(&route.pipeline, slots, exchange);
+            if let Some(answer) = waited.await? {
+                return Ok(Some(answer));
+            }
+            if let Progress::Through(answer) = self.pass_request()? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    async fn response_filters_waiting(&mut self) -> Option<Bytes> {
+        loop {
+            let route = self.local.snapshot.route(self.exchange.route);
+            let (slots, exchange) = (&self.local.slots, &mut self.exchange);
+            let waited = self.run.response_waiting(&route.pipeline, slots, exchange);
+            waited.await;
+            if let Progress::Through(body) = self.pass_response() {
+                return body;
+            }
+        }
+    }
+
+    fn pass_request(&mut self) -> Result<Progress<Option<Answer>>, Error> {
         let route = self.local.snapshot.route(self.exchange.route);
         self.run
             .request(&route.pipeline, &self.local.slots, &mut self.exchange)
     }
 
-    pub(super) fn response_filters(&mut self) -> Option<Bytes> {
+    fn pass_response(&mut self) -> Progress<Option<Bytes>> {
         let route = self.local.snapshot.route(self.exchange.route);
         self.run
             .response(&route.pipeline, &self.local.slots, &mut self.exchange)
@@ -111,6 +178,32 @@ impl Flight {
             slots: &local.slots,
             exchange: &mut self.exchange,
         })
+    }
+
+    /// Lets parts of a body come out of its filters, with those of them that may
+    /// wait for others, until the head may leave. If the future is dropped, the
+    /// body is lost.
+    pub(super) async fn hold<H: Held>(&mut self, held: &mut H) -> Result<(), Stop> {
+        let deadline = self.deadline();
+        let holding = async {
+            loop {
+                let stop = poll_fn(|cx| self.passing(|passage| held.poll_hold(cx, passage))).await;
+                let Err(Stop::Waits) = stop else {
+                    return stop;
+                };
+                let local = Rc::clone(&self.local);
+                let route = local.snapshot.route(self.exchange.route);
+                let mut passage = Passage {
+                    run: &mut self.run,
+                    pipeline: &route.pipeline,
+                    slots: &local.slots,
+                    exchange: &mut self.exchange,
+                };
+                held.chain().show(&mut passage).await?;
+            }
+        };
+        let held = timeout_at(deadline, holding).await;
+        held.unwrap_or(Err(H::LATE.into()))
     }
 
     /// Moves what can be moved of a request's body that filters look at. Ready

@@ -15,6 +15,8 @@ use crate::{
     respond::Error,
 };
 
+use super::flight::Held;
+
 /// A body on its way.
 pub(super) struct Pump {
     chain: Chain,
@@ -32,30 +34,6 @@ impl Pump {
             meter,
             pipe: None,
         }
-    }
-
-    /// Whether the head has to wait for more of the body.
-    pub(super) fn holds(&self) -> bool {
-        self.chain.holds()
-    }
-
-    /// Lets parts come out until the head may leave.
-    pub(super) fn poll_hold(
-        &mut self,
-        cx: &mut Context<'_>,
-        passage: &mut Passage<'_>,
-    ) -> Poll<Result<(), Stop>> {
-        let Self {
-            chain,
-            source,
-            meter,
-            ..
-        } = self;
-        while chain.holds() {
-            let mut source = || body::poll_piece(source, cx).map_err(|error| meter.said(error));
-            ready!(chain.poll_hold(passage, &mut source))?;
-        }
-        Poll::Ready(Ok(()))
     }
 
     /// The length of what goes upstream, if all of it is here.
@@ -104,6 +82,32 @@ impl Pump {
     /// Tells filters that the body will not come to its end, if it has not.
     pub(super) fn abandon(&mut self, passage: &mut Passage<'_>) {
         self.chain.abandon(passage);
+    }
+}
+
+impl Held for Pump {
+    const LATE: Error = Error::ClientSlow;
+
+    fn poll_hold(
+        &mut self,
+        cx: &mut Context<'_>,
+        passage: &mut Passage<'_>,
+    ) -> Poll<Result<(), Stop>> {
+        let Self {
+            chain,
+            source,
+            meter,
+            ..
+        } = self;
+        while chain.holds() {
+            let mut source = || body::poll_piece(source, cx).map_err(|error| meter.said(error));
+            ready!(chain.poll_hold(passage, &mut source))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn chain(&mut self) -> &mut Chain {
+        &mut self.chain
     }
 }
 

@@ -219,6 +219,7 @@ impl Builder {
             body_buffer: step.limits.body_buffer,
             on_error: step.on_error,
             isolation: step.isolation,
+            waits: ready.configured.waits(),
             metrics: self.metrics.filter(&route.name, &step.plugin, position),
         })
     }

@@ -1,13 +1,13 @@
 //! The hooks that see bodies.
 
 use bytes::{Bytes, BytesMut};
-use wasmtime::component::TypedFunc;
+use wasmtime::component::{ComponentNamedList, Lift, Lower, TypedFunc};
 
 use crate::exchange::{Exchange, Piece, Side};
 
 use super::{
     super::{PluginError, PluginErrorKind as Kind, data::Hook, wit},
-    Instance, Verdict,
+    Instance, Verdict, enter,
 };
 
 /// What a filter decided about a chunk.
@@ -106,7 +106,9 @@ impl Instance {
         let Some(function) = self.functions.bodies[side as usize].on_dropped else {
             return Ok(());
         };
-        self.guarded(self.call_ticks, |store| function.call(store, (stream,)))
+        self.guarded(self.call_ticks, |store, waits| {
+            enter(store, waits, function, (stream,))
+        })
     }
 
     /// Hands over a whole body, and takes what the filter makes of it. With
@@ -127,11 +129,46 @@ impl Instance {
         exchange.answer = None;
         let parameters = (length(piece),);
         let said = self.lend(Hook::Buffered(side), exchange, piece, function, parameters);
-        let verdict = self.decided(exchange, said);
+        self.take_written(piece);
+        self.judge(exchange, said)
+    }
+
+    /// The same for an instance that may wait.
+    ///
+    /// Not cancel safe: if the future is dropped, the exchange is back in its
+    /// place, the body is lost, and the instance is poisoned.
+    ///
+    /// # Errors
+    ///
+    /// The plugin failed. The piece is empty then.
+    pub async fn on_buffered_waiting(
+        &mut self,
+        side: Side,
+        exchange: &mut Box<Exchange>,
+        piece: &mut Piece,
+    ) -> Result<Verdict, PluginError> {
+        let Some(function) = self.functions.bodies[side as usize].on_buffered else {
+            return Ok(Verdict::Next);
+        };
+        exchange.answer = None;
+        let parameters = (length(piece),);
+        let data = self.store.data_mut();
+        data.written = None;
+        data.piece = std::mem::take(piece);
+        let hook = Hook::Buffered(side);
+        let said = self
+            .call_waiting(hook, exchange, function, parameters)
+            .await;
+        *piece = std::mem::take(&mut self.store.data_mut().piece);
+        self.take_written(piece);
+        self.judge(exchange, said)
+    }
+
+    /// What was written is the body.
+    fn take_written(&mut self, piece: &mut Piece) {
         if let Some(written) = self.store.data_mut().written.take() {
             piece.bytes = written.into();
         }
-        verdict
     }
 
     /// Lends a piece together with the exchange.
@@ -144,8 +181,8 @@ impl Instance {
         parameters: P,
     ) -> Result<R, PluginError>
     where
-        P: wasmtime::component::ComponentNamedList + wasmtime::component::Lower,
-        R: wasmtime::component::ComponentNamedList + wasmtime::component::Lift,
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift + 'static,
     {
         let data = self.store.data_mut();
         data.written = None;

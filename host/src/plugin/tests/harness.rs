@@ -67,7 +67,7 @@ pub(in crate::plugin) fn runtime() -> &'static Runtime {
 }
 
 /// Compiled once for all tests.
-pub(in crate::plugin) fn plugin() -> Arc<Plugin> {
+pub(crate) fn plugin() -> Arc<Plugin> {
     static PLUGIN: OnceLock<Arc<Plugin>> = OnceLock::new();
     Arc::clone(PLUGIN.get_or_init(|| runtime().load("hostile", hostile()).unwrap()))
 }
@@ -75,7 +75,7 @@ pub(in crate::plugin) fn plugin() -> Arc<Plugin> {
 /// How long a call may take in these tests. Long enough for a slow machine.
 pub(super) const CALL: Duration = Duration::from_millis(300);
 
-pub(super) fn options(deed: &str) -> ConfiguredOptions {
+pub(crate) fn options(deed: &str) -> ConfiguredOptions {
     ConfiguredOptions {
         config: format!("\"{deed}\""),
         limits: PluginLimits {
@@ -108,7 +108,7 @@ pub(in crate::plugin) fn told(deed: &str) -> Instance {
 }
 
 /// A request of which something can be read.
-pub(in crate::plugin) fn exchange() -> Box<Exchange> {
+pub(crate) fn exchange() -> Box<Exchange> {
     let mut exchange = Exchange {
         phase: Phase::Request,
         uri: "/a/b?c=d".parse().unwrap(),

@@ -95,7 +95,7 @@ fn instances_of_one_request_each_are_bounded() {
     let isolated = || few.configured.isolated();
     let (first, _second) = (isolated().unwrap(), isolated().unwrap());
     let error = isolated().map(drop).unwrap_err();
-    assert_eq!(error.kind, Kind::Unavailable);
+    assert_eq!(error.kind, Kind::Busy);
     assert!(error.message.contains("its 2 instances"), "{error}");
     assert_eq!(few.met("instances"), 1);
     drop(first);

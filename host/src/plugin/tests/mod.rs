@@ -3,9 +3,11 @@
 mod bytes;
 mod calls;
 mod failures;
-pub(in crate::plugin) mod harness;
+pub(crate) mod harness;
 mod limits;
 mod linking;
 mod loading;
 mod misbehaviour;
+pub(crate) mod pause;
+mod waiting;
 mod work;

@@ -1,0 +1,101 @@
+//! A host function that waits, and a plugin in a few lines that calls it.
+
+use std::{sync::Arc, time::Duration};
+
+use wasmtime::{AsContextMut, Result};
+
+use crate::plugin::{Plugin, linker::Linker};
+
+use super::harness::runtime;
+
+/// Defines `portcullis:gateway/pause`, which only tests have.
+pub(in crate::plugin) fn link(linker: &mut Linker) -> Result<()> {
+    let mut pause = linker.instance("portcullis:gateway/pause@0.1.0")?;
+    // Never ready at once, however short it is.
+    pause.func_wrap_async("wait", |_, (milliseconds,): (u32,)| {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(milliseconds.into())).await;
+            Ok(())
+        })
+    })?;
+    // Ready at once.
+    pause.func_wrap_async("pass", |mut caller, (): ()| {
+        Box::pin(async move {
+            let exchange = caller.as_context_mut();
+            exchange.data().exchange()?;
+            Ok(())
+        })
+    })
+}
+
+/// A component whose hooks are these WebAssembly instructions. They can call
+/// `$wait` with milliseconds, and `$pass`; each leaves a verdict: 0 for `next`.
+pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+  (import "portcullis:gateway/verdicts@0.1.0" (instance $verdicts
+    (type $t (enum "next" "respond" "fail"))
+    (export "verdict" (type (eq $t)))))
+  (alias export $verdicts "verdict" (type $verdict))
+  (import "portcullis:gateway/pause@0.1.0" (instance $pause
+    (export "wait" (func (param "milliseconds" u32)))
+    (export "pass" (func))))
+  (core func $wait (canon lower (func $pause "wait")))
+  (core func $pass (canon lower (func $pause "pass")))
+  (core module $m
+    (import "pause" "wait" (func $wait (param i32)))
+    (import "pause" "pass" (func $pass))
+    (global $calls (mut i32) (i32.const 0))
+    (func $spin (param i32)
+      (loop $again
+        (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+        (br_if $again (local.get 0))))
+    (func (export "request") (result i32)
+      (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+      {request})
+    (func (export "response") (result i32) {response})
+    (func (export "completion") (param i32 i32 i32 i64 i64 i64 i32) {completion}))
+  (core instance $i (instantiate $m
+    (with "pause" (instance (export "wait" (func $wait)) (export "pass" (func $pass))))))
+  (func $request (result $verdict) (canon lift (core func $i "request")))
+  (func $response (result $verdict) (canon lift (core func $i "response")))
+  (type $failure
+    (enum "none" "connect" "timeout" "upstream" "unavailable" "filter" "client"))
+  (type $outcome (record (field "status" u16) (field "failure" $failure)
+    (field "forwarded" bool) (field "duration-us" u64) (field "request-bytes" u64)
+    (field "response-bytes" u64) (field "attempts" u32)))
+  (func $completion (param "outcome" $outcome) (canon lift (core func $i "completion")))
+  ;; An exported function may only mention types that are exported with it.
+  (component $named
+    (type $failure
+      (enum "none" "connect" "timeout" "upstream" "unavailable" "filter" "client"))
+    (import "failure" (type $failure-in (eq $failure)))
+    (type $outcome (record (field "status" u16) (field "failure" $failure-in)
+      (field "forwarded" bool) (field "duration-us" u64) (field "request-bytes" u64)
+      (field "response-bytes" u64) (field "attempts" u32)))
+    (import "outcome" (type $outcome-in (eq $outcome)))
+    (import "on-completion-in" (func $f (param "outcome" $outcome-in)))
+    (export $failure-out "failure-out" (type $failure))
+    (type $renamed (record (field "status" u16) (field "failure" $failure-out)
+      (field "forwarded" bool) (field "duration-us" u64) (field "request-bytes" u64)
+      (field "response-bytes" u64) (field "attempts" u32)))
+    (export $outcome-out "outcome-out" (type $renamed))
+    (export "on-completion" (func $f) (func (param "outcome" $outcome-out))))
+  (instance $completions (instantiate $named
+    (with "failure" (type $failure)) (with "outcome" (type $outcome))
+    (with "on-completion-in" (func $completion))))
+  (export "portcullis:gateway/completion@0.1.0" (instance $completions))
+  (instance $requests (export "on-request" (func $request)))
+  (instance $responses (export "on-response" (func $response)))
+  (export "portcullis:gateway/request@0.1.0" (instance $requests))
+  (export "portcullis:gateway/response@0.1.0" (instance $responses)))"#
+    );
+    wat::parse_str(text).expect("the test's component is well-formed")
+}
+
+/// The same, loaded.
+pub(crate) fn plugin(request: &str, response: &str) -> Arc<Plugin> {
+    let bytes = component(request, response, "");
+    runtime().load("waits", &bytes).unwrap()
+}
