@@ -8,6 +8,8 @@
 mod check;
 mod control;
 mod reload;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use std::{

@@ -103,7 +103,7 @@ impl Run {
             Err(_) if step.on_error == OnError::Skip => Ok(None),
             Err(error) => {
                 // What was not called is told nothing in the end.
-                if matches!(error, Error::Quarantined(_)) {
+                if matches!(error, Error::Quarantined(_) | Error::PluginBusy) {
                     self.entered = position;
                 }
                 Err(error)

@@ -9,6 +9,8 @@ use std::{
 
 use wasmtime::{Store, Trap, WasmBacktrace};
 
+use crate::observe::Limit;
+
 use super::{
     PluginError, PluginErrorKind as Kind,
     data::{Data, Hook},
@@ -108,6 +110,7 @@ fn shown(backtrace: &WasmBacktrace) -> String {
 
 fn explain(error: &wasmtime::Error, data: &mut Data) -> (Kind, String) {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        data.allowance.limited(Limit::Instances);
         return (
             Kind::Busy,
             format!("there is no place for one more instance: {error}"),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use wasmtime::{AsContextMut, Result};
+use wasmtime::Result;
 
 use crate::plugin::{Plugin, linker::Linker};
 
@@ -20,17 +20,16 @@ pub(in crate::plugin) fn link(linker: &mut Linker) -> Result<()> {
         })
     })?;
     // Ready at once.
-    pause.func_wrap_async("pass", |mut caller, (): ()| {
-        Box::pin(async move {
-            let exchange = caller.as_context_mut();
-            exchange.data().exchange()?;
-            Ok(())
-        })
+    pause.func_wrap_async("pass", |_, (): ()| Box::pin(async { Ok(()) }))?;
+    pause.func_wrap("look", |caller, (): ()| {
+        caller.data().exchange()?;
+        Ok(())
     })
 }
 
 /// A component whose hooks are these WebAssembly instructions. They can call
-/// `$wait` with milliseconds, and `$pass`; each leaves a verdict: 0 for `next`.
+/// `$wait` with milliseconds, `$pass`, and `$look`, which traps where there is no
+/// exchange; request and response leave a verdict: 0 for `next`.
 pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
@@ -40,12 +39,15 @@ pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<
   (alias export $verdicts "verdict" (type $verdict))
   (import "portcullis:gateway/pause@0.1.0" (instance $pause
     (export "wait" (func (param "milliseconds" u32)))
-    (export "pass" (func))))
+    (export "pass" (func))
+    (export "look" (func))))
   (core func $wait (canon lower (func $pause "wait")))
   (core func $pass (canon lower (func $pause "pass")))
+  (core func $look (canon lower (func $pause "look")))
   (core module $m
     (import "pause" "wait" (func $wait (param i32)))
     (import "pause" "pass" (func $pass))
+    (import "pause" "look" (func $look))
     (global $calls (mut i32) (i32.const 0))
     (func $spin (param i32)
       (loop $again
@@ -57,7 +59,8 @@ pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<
     (func (export "response") (result i32) {response})
     (func (export "completion") (param i32 i32 i32 i64 i64 i64 i32) {completion}))
   (core instance $i (instantiate $m
-    (with "pause" (instance (export "wait" (func $wait)) (export "pass" (func $pass))))))
+    (with "pause" (instance (export "wait" (func $wait)) (export "pass" (func $pass))
+      (export "look" (func $look))))))
   (func $request (result $verdict) (canon lift (core func $i "request")))
   (func $response (result $verdict) (canon lift (core func $i "response")))
   (type $failure
