@@ -12,6 +12,10 @@ use std::time;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod size;
+
+pub use size::{Size, SizeError};
+
 /// Units from the longest to the shortest, with their milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
