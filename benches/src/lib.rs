@@ -249,6 +249,7 @@ pub fn service(name: &str, addresses: impl Iterator<Item = SocketAddr>) -> Servi
             .collect(),
         balancer: None,
         health_check: None,
+        tls: None,
         at: Position::START,
     }
 }
@@ -264,7 +265,9 @@ pub fn instances(count: u16) -> Arc<InstanceList> {
         "users",
         (0..count).map(|port| SocketAddr::from(([127, 0, 0, 1], 20_000 + port))),
     );
-    registry.apply(&[service]).expect("a service");
+    registry
+        .apply(&[service], &portcullis::tls::Clients::default())
+        .expect("a service");
     registry.service("users").expect("just applied").list()
 }
 

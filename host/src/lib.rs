@@ -45,5 +45,6 @@ pub mod respond;
 pub mod router;
 pub mod snapshot;
 pub mod state;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

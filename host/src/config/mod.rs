@@ -47,6 +47,7 @@ mod service;
 mod size;
 mod step;
 mod suggest;
+mod tls;
 mod toml;
 mod yaml;
 
@@ -64,3 +65,4 @@ pub use model::{
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;
 pub use position::Position;
+pub use tls::{KeyPair, NamedFile, ServiceTls};

@@ -15,7 +15,7 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{Allow, PathPattern, Position};
+use super::{Allow, PathPattern, Position, ServiceTls};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -189,6 +189,8 @@ pub struct Service {
     pub balancer: Option<Step>,
     /// Active health checks. None: instances count as healthy.
     pub health_check: Option<HealthCheck>,
+    /// How instances are spoken to over TLS. None: they are not.
+    pub tls: Option<ServiceTls>,
     /// Where in the file it stands.
     pub at: Position,
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Allow, Capability, Config, HealthCheck, Instance, Isolation, Limits, Match, OnError,
-    PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn, Route, Service, Step,
-    node::pointer_token, size,
+    Allow, Capability, Config, HealthCheck, Instance, Isolation, Limits, Match, NamedFile, OnError,
+    PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn, Route, Service,
+    ServiceTls, Step, node::pointer_token, size,
 };
 
 const HIDDEN: &str = "[redacted]";
@@ -158,6 +158,21 @@ fn service(service: &Service) -> Value {
         "instances": service.instances.iter().map(instance).collect::<Vec<_>>(),
         "balancer": service.balancer.as_ref().map(step),
         "health_check": service.health_check.as_ref().map(health_check),
+        "tls": match &service.tls {
+            Some(tls) => service_tls(tls),
+            None => json!(false),
+        },
+    })
+}
+
+fn service_tls(tls: &ServiceTls) -> Value {
+    let identity = tls.identity.as_ref();
+    json!({
+        "server_name": tls.server_name,
+        "ca": tls.ca.as_ref().map(NamedFile::shown),
+        "certificate": identity.map(|pair| pair.certificate.shown()),
+        "key": identity.map(|pair| pair.key.shown()),
+        "insecure_skip_verify": tls.insecure_skip_verify,
     })
 }
 

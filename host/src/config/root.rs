@@ -56,7 +56,7 @@ pub(super) fn config(
         plugins: plugins.as_ref().unwrap_or(&beside),
         services: &names,
     };
-    let services = fields.read("services", |item| services(item, &steps));
+    let services = fields.read("services", |item| services(item, base, &steps));
     let routes = fields
         .read("routes", |item| routes(item, &steps))
         .unwrap_or_default();

@@ -1,32 +1,33 @@
 //! Reader of the services and their health checks.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, path::Path, time::Duration};
 
 use http::uri::PathAndQuery;
 
 use super::{
     HealthCheck, Service, duration::duration, instance::instances, name, reader::Item, scalar,
-    step::Steps,
+    step::Steps, tls::service_tls,
 };
 
 /// A map of names to services.
-pub(super) fn services(item: &Item<'_>, steps: &Steps<'_>) -> Option<Vec<Service>> {
+pub(super) fn services(item: &Item<'_>, base: &Path, steps: &Steps<'_>) -> Option<Vec<Service>> {
     let entries = item.entries("`NAME: { instances: [{ address: \"127.0.0.1:9001\" }] }`")?;
     let services = entries.into_iter().filter_map(|(entry, item)| {
         // A name that is none is noted; what the service holds is read all the same.
         let _ = name::checked(&item, entry.at, &entry.key);
-        service(&item, entry.key.clone(), steps)
+        service(&item, entry.key.clone(), base, steps)
     });
     Some(services.collect())
 }
 
-fn service(item: &Item<'_>, name: String, steps: &Steps<'_>) -> Option<Service> {
-    let fields = item.fields(&["instances", "balancer", "health_check"])?;
+fn service(item: &Item<'_>, name: String, base: &Path, steps: &Steps<'_>) -> Option<Service> {
+    let fields = item.fields(&["instances", "balancer", "health_check", "tls"])?;
     Some(Service {
         name,
         instances: fields.read("instances", instances).unwrap_or_default(),
         balancer: fields.read("balancer", |item| steps.step(item)),
         health_check: fields.read("health_check", health_check),
+        tls: fields.read("tls", |item| service_tls(item, base)),
         at: item.at(),
     })
 }

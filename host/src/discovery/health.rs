@@ -110,7 +110,7 @@ async fn look_after(
     check: HealthCheck,
     permits: Rc<Semaphore>,
 ) {
-    let Ok(target) = check.path.parse::<Uri>() else {
+    let Ok(path) = check.path.parse::<Uri>() else {
         tracing::error!(
             service = service.name(),
             path = check.path,
@@ -125,7 +125,7 @@ async fn look_after(
     loop {
         ticks.tick().await;
         let result = match permits.acquire().await {
-            Ok(_permit) => probe(instance.address, &target, check.timeout).await,
+            Ok(_permit) => probe(&instance.target, &path, check.timeout).await,
             Err(_closed) => return,
         };
         note(&service, &instance, result);

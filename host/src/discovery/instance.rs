@@ -5,6 +5,7 @@ use std::{
 };
 
 use super::gauges::Gauges;
+use crate::upstream::Target;
 
 /// Where an instance is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Instance {
     pub id: Box<str>,
     /// Where requests go.
     pub address: SocketAddr,
+    /// The same, and what is spoken there.
+    pub target: Target,
     /// Share of traffic relative to others.
     pub weight: NonZeroU32,
     /// Labels for balancers.
@@ -67,6 +70,7 @@ impl Instance {
     pub(super) fn alike(&self, other: &Self) -> bool {
         self.number == other.number
             && self.id == other.id
+            && self.target == other.target
             && self.weight == other.weight
             && self.source == other.source
             && self.metadata == other.metadata

@@ -17,6 +17,7 @@ mod registration;
 mod registry;
 mod resolve;
 mod service;
+mod speech;
 
 pub use health::Checker;
 pub use instance::{InFlight, Instance, Source};

@@ -13,8 +13,9 @@ use super::{
     registration::{self, RegisterError, Registered, Registration},
     resolve::{ResolveError, resolve},
     service::Service,
+    speech::Speech,
 };
-use crate::config;
+use crate::{config, tls::Clients};
 
 /// All services. Reading takes no lock; changes exclude each other.
 #[derive(Debug)]
@@ -45,17 +46,26 @@ impl Registry {
     }
 
     /// Makes the services those of a configuration. What stays keeps its
-    /// gauges, its health and its registrations. Resolves names, so it blocks:
+    /// gauges, its health and its registrations. `clients` has the TLS settings
+    /// of those services that have some. Resolves names, so it blocks:
     /// not for a worker, nor for the control thread's event loop.
     ///
     /// # Errors
     ///
     /// Every instance that cannot be used; then nothing was changed.
-    pub fn apply(&self, services: &[config::Service]) -> Result<(), Vec<ResolveError>> {
+    pub fn apply(
+        &self,
+        services: &[config::Service],
+        clients: &Clients,
+    ) -> Result<(), Vec<ResolveError>> {
         let mut errors = Vec::new();
         let resolved: Vec<_> = services
             .iter()
-            .map(|service| (service, resolve(service, &mut errors)))
+            .map(|service| {
+                let speech = speech(service, clients, &mut errors);
+                let resolved = resolve(service, &speech, &mut errors);
+                (service, speech, resolved)
+            })
             .collect();
         if !errors.is_empty() {
             return Err(errors);
@@ -63,12 +73,13 @@ impl Registry {
         let _change = self.lock();
         let before = self.services.load();
         let mut after = BTreeMap::new();
-        for (config, resolved) in resolved {
+        for (config, speech, resolved) in resolved {
             let service = before
                 .get(&*config.name)
                 .cloned()
                 .unwrap_or_else(|| Arc::new(Service::new(&config.name)));
-            service.configure(config.health_check.as_ref(), resolved, &self.numbers);
+            let check = config.health_check.as_ref();
+            service.configure(check, speech, resolved, &self.numbers);
             after.insert(config.name.as_str().into(), service);
         }
         self.services.store(Arc::new(after));
@@ -161,6 +172,18 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn speech(service: &config::Service, clients: &Clients, errors: &mut Vec<ResolveError>) -> Speech {
+    Speech::of(service, clients).unwrap_or_else(|message| {
+        errors.push(ResolveError {
+            service: service.name.clone(),
+            address: "tls".to_owned(),
+            message: message.to_owned(),
+            at: service.at,
+        });
+        Speech::default()
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,12 @@ use std::{
     num::NonZeroU32,
 };
 
-use crate::config::{self, Position};
+use crate::{
+    config::{self, Position},
+    upstream::Target,
+};
+
+use super::speech::Speech;
 
 /// An instance of the configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,19 +31,23 @@ pub struct ResolveError {
 /// One address that an instance of the configuration stands for.
 #[derive(Debug)]
 pub(super) struct Resolved {
-    pub(super) address: SocketAddr,
+    pub(super) target: Target,
     pub(super) weight: NonZeroU32,
     pub(super) metadata: BTreeMap<String, String>,
 }
 
 /// The addresses of one service; a name with several gives several. Blocks.
-pub(super) fn resolve(service: &config::Service, errors: &mut Vec<ResolveError>) -> Vec<Resolved> {
+pub(super) fn resolve(
+    service: &config::Service,
+    speech: &Speech,
+    errors: &mut Vec<ResolveError>,
+) -> Vec<Resolved> {
     let mut seen = HashSet::new();
     let mut resolved = Vec::new();
     for instance in &service.instances {
-        match addresses(&instance.address, &mut seen) {
-            Ok(addresses) => resolved.extend(addresses.into_iter().map(|address| Resolved {
-                address,
+        match targets(&instance.address, speech, &mut seen) {
+            Ok(targets) => resolved.extend(targets.into_iter().map(|target| Resolved {
+                target,
                 weight: instance.weight,
                 metadata: instance.metadata.clone(),
             })),
@@ -51,6 +60,19 @@ pub(super) fn resolve(service: &config::Service, errors: &mut Vec<ResolveError>)
         }
     }
     resolved
+}
+
+fn targets(
+    text: &str,
+    speech: &Speech,
+    seen: &mut HashSet<SocketAddr>,
+) -> Result<Vec<Target>, String> {
+    let host = text.rsplit_once(':').map_or(text, |(host, _port)| host);
+    let addresses = addresses(text, seen)?.into_iter();
+    addresses
+        .map(|address| speech.named(address, host))
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("{host} cannot be the name in a certificate; set `tls.server_name`"))
 }
 
 /// What the text stands for, without repetition; an error if some of it is in

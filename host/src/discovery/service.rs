@@ -21,8 +21,9 @@ use super::{
     instance::{Instance, Source},
     registration::{RegisterError, Registered, Registration},
     resolve::Resolved,
+    speech::Speech,
 };
-use crate::config::HealthCheck;
+use crate::{config::HealthCheck, upstream::Target};
 
 /// Registered instances that one service may have.
 const MAX_REGISTERED: usize = 1_000;
@@ -58,6 +59,7 @@ pub struct Member {
 #[derive(Debug, Default)]
 struct Members {
     health_check: Option<HealthCheck>,
+    speech: Speech,
     by_id: ById,
 }
 
@@ -101,29 +103,32 @@ impl Service {
     pub(super) fn configure(
         &self,
         check: Option<&HealthCheck>,
+        speech: Speech,
         resolved: Vec<Resolved>,
         numbers: &AtomicU32,
     ) {
         let mut members = self.lock();
         members.health_check = check.cloned();
+        members.speech = speech;
         let before = std::mem::take(&mut members.by_id);
         for Resolved {
-            address,
+            target,
             weight,
             metadata,
         } in resolved
         {
             let instance = Instance {
-                id: address.to_string().into(),
+                id: target.address().to_string().into(),
                 weight,
                 metadata,
                 source: Source::File,
-                ..blank(address, &before, numbers)
+                ..blank(target, &before, numbers)
             };
             members.insert(settle(instance, &before), None);
         }
         for (id, member) in before {
             if member.expires.is_some() && members.admit(&id, member.instance.address).is_ok() {
+                let member = members.respoken(member);
                 members.by_id.insert(id, member);
             }
         }
@@ -143,12 +148,13 @@ impl Service {
         let mut members = self.lock();
         members.admit(id, registration.address)?;
         let created = !members.by_id.contains_key(id);
+        let target = members.speech.nameless(registration.address);
         let instance = Instance {
             id: id.into(),
             weight: registration.weight,
             metadata: registration.metadata,
             source: Source::Registered,
-            ..blank(registration.address, &members.by_id, numbers)
+            ..blank(target, &members.by_id, numbers)
         };
         let instance = settle(instance, &members.by_id);
         members.insert(instance, Some(Instant::now() + ttl));
@@ -245,6 +251,26 @@ impl Members {
         }
     }
 
+    /// A registered instance, spoken to as the service is now.
+    fn respoken(&self, member: Member) -> Member {
+        let target = self.speech.nameless(member.instance.address);
+        if target == member.instance.target {
+            return member;
+        }
+        let Member { instance, expires } = member;
+        let instance = Arc::new(Instance {
+            number: instance.number,
+            id: instance.id.clone(),
+            address: instance.address,
+            target,
+            weight: instance.weight,
+            metadata: instance.metadata.clone(),
+            source: instance.source,
+            gauges: Arc::clone(&instance.gauges),
+        });
+        Member { instance, expires }
+    }
+
     fn insert(&mut self, instance: Arc<Instance>, expires: Option<Instant>) {
         let id = instance.id.clone();
         self.by_id.insert(id, Member { instance, expires });
@@ -258,7 +284,8 @@ impl Members {
 }
 
 /// An instance with the number and the gauges that its address has or gets.
-fn blank(address: SocketAddr, before: &ById, numbers: &AtomicU32) -> Instance {
+fn blank(target: Target, before: &ById, numbers: &AtomicU32) -> Instance {
+    let address = target.address();
     let known = before
         .values()
         .find(|member| member.instance.address == address);
@@ -270,6 +297,7 @@ fn blank(address: SocketAddr, before: &ById, numbers: &AtomicU32) -> Instance {
         number,
         id: Box::default(),
         address,
+        target,
         weight: NonZeroU32::MIN,
         metadata: BTreeMap::new(),
         source: Source::File,

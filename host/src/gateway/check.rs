@@ -4,7 +4,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    config::{Capability, Config, Step},
+    config::{Capability, Config, Diagnostics, Step},
     plugin::{Compiler, Plugin},
 };
 
@@ -20,6 +20,8 @@ pub struct Checked {
     plugins: usize,
     /// What each use of a plugin makes use of, in words.
     granted: Vec<String>,
+    /// What works and still deserves a look.
+    warnings: Diagnostics,
 }
 
 impl fmt::Display for Checked {
@@ -29,12 +31,19 @@ impl fmt::Display for Checked {
             services,
             plugins,
             granted,
+            warnings,
         } = self;
         write!(
             f,
             "good: {routes} routes, {services} services, {plugins} plugins"
         )?;
-        granted.iter().try_for_each(|line| write!(f, "\n  {line}"))
+        granted
+            .iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))?;
+        match warnings.is_empty() {
+            true => Ok(()),
+            false => write!(f, "\nwarnings:\n{warnings}"),
+        }
     }
 }
 
@@ -80,11 +89,12 @@ pub fn check(
     let draft = builder
         .draft(Arc::clone(&config), &library, mistakes)
         .map_err(StartError::Config)?;
-    builder.apply(&config).map_err(StartError::Config)?;
+    builder.apply(&draft).map_err(StartError::Config)?;
     Ok(Checked {
         routes: config.routes.len(),
         services: config.services.len(),
         plugins: draft.plugins().len(),
         granted: granted(&config, draft.plugins()),
+        warnings: draft.warnings(),
     })
 }

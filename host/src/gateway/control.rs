@@ -41,6 +41,7 @@ async fn reload(reloader: Arc<Reloader>, current: Arc<Current>) {
             Ok(Outcome::Unchanged | Outcome::Refused) => {}
             Err(panic) => tracing::error!("a reload ended by a panic: {panic}"),
         }
+        changes.watch_also(reloader.files());
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Reloader {
     /// The configuration at start, of which some parts are in force until the end.
     started: Arc<Config>,
     running: Mutex<Running>,
+    /// What the configuration that was read last names, right or wrong.
+    files: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// What the current snapshot was built from.
@@ -63,6 +65,8 @@ struct Fingerprint {
     plugins: Vec<(String, String)>,
     /// The required plugins that are missing.
     missing: BTreeSet<String>,
+    /// What the files of TLS settings hold.
+    tls: Vec<[u8; 32]>,
 }
 
 impl Reloader {
@@ -92,7 +96,9 @@ impl Reloader {
             .draft_without(Arc::clone(&config), &library, mistakes, &|_| true)
             .map_err(StartError::Config)?;
         warn_of_missing(&draft);
+        warn_of_doubtful(&draft);
         let fingerprint = fingerprint(&config, &draft);
+        let files = Mutex::new(files(&config));
         let snapshot = builder
             .finish(draft, config.workers.get(), 1)
             .map_err(StartError::Config)?;
@@ -109,6 +115,7 @@ impl Reloader {
                 fingerprint,
                 generation: 1,
             }),
+            files,
         };
         Ok((reloader, snapshot))
     }
@@ -128,6 +135,12 @@ impl Reloader {
     /// Says when the configuration file or the plugin directory changed.
     pub(super) fn watch(&self) -> Changes {
         watch(&self.file, &self.started.plugins.directory)
+    }
+
+    /// The files that the configuration names.
+    pub(super) fn files(&self) -> BTreeSet<PathBuf> {
+        let files = self.files.lock();
+        files.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Removes what has expired, and makes spares of what was used up.
@@ -182,6 +195,8 @@ impl Reloader {
 
     fn build(&self) -> Result<Option<Snapshot>, Diagnostics> {
         let (config, mistakes) = read(&self.file, &self.environment)?;
+        // Also if it is refused: the mistake may be put right in one of them.
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&config);
         let directory = &self.started.plugins.directory;
         let library = library(&self.runtime, directory, config.plugins.file_size);
         self.status.library.store(Arc::new(library.clone()));
@@ -200,6 +215,7 @@ impl Reloader {
         };
         let workers = self.started.workers.get();
         warn_of_missing(&draft);
+        warn_of_doubtful(&draft);
         let snapshot = self.builder.finish(draft, workers, generation)?;
         warn_of_fixed_parts(&self.started, &config);
         *self.running() = Running {
@@ -321,7 +337,12 @@ fn fingerprint(config: &Config, draft: &Draft) -> Fingerprint {
         config: format!("{config:?}"),
         plugins: draft.plugins().iter().map(hash).collect(),
         missing: draft.missing().map(str::to_owned).collect(),
+        tls: draft.tls(),
     }
+}
+
+fn files(config: &Config) -> BTreeSet<PathBuf> {
+    config.files().map(|file| file.path.clone()).collect()
 }
 
 /// Says what the gateway does without.
@@ -329,6 +350,14 @@ fn warn_of_missing(draft: &Draft) {
     if draft.missing().next().is_some() {
         let why = draft.why_missing();
         tracing::error!("required plugins are missing, and what needs them answers 503:\n{why}");
+    }
+}
+
+/// Says what works and still deserves a look.
+fn warn_of_doubtful(draft: &Draft) {
+    let warnings = draft.warnings();
+    if !warnings.is_empty() {
+        tracing::warn!("this works, and deserves a look:\n{warnings}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Changes of the plugin directory and of the configuration file.
+//! Changes of the plugin directory, of the configuration file, and of the
+//! files that it names.
 //!
 //! A thread of its own watches the directories rather than the files, so that
 //! renames, atomic saves and symlink swaps (Kubernetes' `..data`) are seen,
@@ -37,7 +38,7 @@ const SAFETY_POLL: Duration = Duration::from_secs(10);
 pub struct Changes {
     changes: mpsc::Receiver<()>,
     /// Ends the thread when it is dropped.
-    _signals: Sender<Signal>,
+    signals: Sender<Signal>,
 }
 
 impl Changes {
@@ -46,6 +47,13 @@ impl Changes {
     pub async fn changed(&mut self) -> bool {
         self.changes.recv().await.is_some()
     }
+
+    /// Watches these files as well, and no others that were named before. Tells
+    /// a change if they are others, for they may have changed since they were read.
+    pub fn watch_also(&self, files: BTreeSet<PathBuf>) {
+        // The thread has ended: `changed` says so.
+        let _ = self.signals.send(Signal::Also(files));
+    }
 }
 
 /// Watches a configuration file and a plugin directory. The first change is
@@ -53,17 +61,17 @@ impl Changes {
 pub fn watch(file: &Path, directory: &Path) -> Changes {
     let (signals, received) = channel();
     let (changed, changes) = mpsc::channel(1);
-    let targets = Targets::new(file, directory);
+    let targets = Targets::new(file, directory, BTreeSet::new());
     let stop = signals.clone();
     let started = thread::Builder::new()
         .name("file-changes".into())
-        .spawn(move || run(&targets, &received, signals, &changed));
+        .spawn(move || run(targets, &received, &signals, &changed));
     if let Err(error) = started {
         tracing::error!("changes of files are not noticed: {error}");
     }
     Changes {
         changes,
-        _signals: stop,
+        signals: stop,
     }
 }
 
@@ -71,29 +79,34 @@ pub fn watch(file: &Path, directory: &Path) -> Changes {
 enum Signal {
     Changed,
     Failed(notify::Error),
+    /// These files are to be watched as well.
+    Also(BTreeSet<PathBuf>),
 }
 
 fn run(
-    targets: &Targets,
+    mut targets: Targets,
     received: &Receiver<Signal>,
-    signals: Sender<Signal>,
+    signals: &Sender<Signal>,
     changed: &mpsc::Sender<()>,
 ) {
     let mut stamp = targets.stamp();
-    let watcher = watcher(targets, signals);
-    let mut period = match &watcher {
-        Ok(_) => SAFETY_POLL,
-        Err(error) => {
-            tracing::warn!("cannot watch files, looking every second instead: {error}");
-            POLL
-        }
-    };
+    let (mut _watcher, mut period) = begin(&targets, signals);
     // What changed since the caller read the files, before the watch began,
     // nobody else would tell.
     let _ = changed.try_send(());
     while !changed.is_closed() {
         match received.recv_timeout(period) {
-            Ok(Signal::Changed) => settle(received),
+            Ok(Signal::Also(files)) if files == targets.also => continue,
+            Ok(Signal::Also(files)) => {
+                targets = targets.with(files);
+                (_watcher, period) = begin(&targets, signals);
+            }
+            Ok(Signal::Changed) => {
+                if let Some(files) = settle(received).filter(|files| *files != targets.also) {
+                    targets = targets.with(files);
+                    (_watcher, period) = begin(&targets, signals);
+                }
+            }
             Ok(Signal::Failed(error)) => {
                 tracing::warn!("watching files failed, looking every second as well: {error}");
                 period = POLL;
@@ -108,13 +121,37 @@ fn run(
     }
 }
 
-/// Waits for the end of a burst.
-fn settle(received: &Receiver<Signal>) {
+/// Begins to watch, and says how often to look besides. The watcher ends when
+/// it is dropped.
+fn begin(
+    targets: &Targets,
+    signals: &Sender<Signal>,
+) -> (notify::Result<RecommendedWatcher>, Duration) {
+    let watcher = watcher(targets, signals.clone());
+    let period = match &watcher {
+        Ok(_) => SAFETY_POLL,
+        Err(error) => {
+            tracing::warn!("cannot watch files, looking every second instead: {error}");
+            POLL
+        }
+    };
+    (watcher, period)
+}
+
+/// Waits for the end of a burst. Gives what is to be watched from now on, if
+/// that was said meanwhile.
+fn settle(received: &Receiver<Signal>) -> Option<BTreeSet<PathBuf>> {
     let end = Instant::now() + LONGEST_BURST;
+    let mut also = None;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() || received.recv_timeout(QUIET.min(left)).is_err() {
-            return;
+        if left.is_zero() {
+            return also;
+        }
+        match received.recv_timeout(QUIET.min(left)) {
+            Ok(Signal::Also(files)) => also = Some(files),
+            Ok(_) => {}
+            Err(_quiet) => return also,
         }
     }
 }
@@ -139,20 +176,35 @@ fn watcher(targets: &Targets, signals: Sender<Signal>) -> notify::Result<Recomme
 /// What is watched.
 #[derive(Debug, Clone)]
 struct Targets {
-    /// The configuration file, as named, and where it really is.
+    /// The configuration file.
+    file: PathBuf,
+    /// Files that it names.
+    also: BTreeSet<PathBuf>,
+    /// All files, as named, and where they really are.
     files: Vec<PathBuf>,
     plugins: PathBuf,
 }
 
 impl Targets {
-    fn new(file: &Path, plugins: &Path) -> Self {
+    fn new(file: &Path, plugins: &Path, also: BTreeSet<PathBuf>) -> Self {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let named = absolute(file);
-        let real = fs::canonicalize(&named).ok().filter(|real| *real != named);
+        let mut files = Vec::new();
+        for named in [file].into_iter().chain(also.iter().map(PathBuf::as_path)) {
+            let named = absolute(named);
+            files.extend(fs::canonicalize(&named).ok().filter(|real| *real != named));
+            files.push(named);
+        }
         Self {
-            files: [Some(named), real].into_iter().flatten().collect(),
+            file: file.to_owned(),
+            also,
+            files,
             plugins: absolute(plugins),
         }
+    }
+
+    /// The same with other files that the configuration names.
+    fn with(&self, also: BTreeSet<PathBuf>) -> Self {
+        Self::new(&self.file, &self.plugins, also)
     }
 
     fn directories(&self) -> BTreeSet<&Path> {
@@ -216,125 +268,4 @@ impl Stamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    /// A configuration file, a plugin directory, and what watches them.
-    struct Scene {
-        root: tempfile::TempDir,
-        changes: Changes,
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            let root = tempfile::tempdir().unwrap();
-            fs::create_dir(root.path().join("plugins")).unwrap();
-            fs::write(root.path().join("portcullis.yaml"), "a").unwrap();
-            let file = root.path().join("portcullis.yaml");
-            let changes = watch(&file, &root.path().join("plugins"));
-            Self { root, changes }
-        }
-
-        fn path(&self, path: &str) -> PathBuf {
-            self.root.path().join(path)
-        }
-
-        /// Repeats a change until it is noticed: the watch may just begin.
-        async fn noticed(&mut self, change: impl Fn(&Path)) -> bool {
-            let end = Instant::now() + PATIENCE;
-            while Instant::now() < end {
-                change(self.root.path());
-                let noticed = self.changes.changed();
-                if tokio::time::timeout(Duration::from_secs(1), noticed)
-                    .await
-                    .is_ok()
-                {
-                    return true;
-                }
-            }
-            false
-        }
-    }
-
-    #[tokio::test]
-    async fn writing_renaming_and_swapping_links_are_noticed() {
-        let mut scene = Scene::new();
-        assert!(scene.changes.changed().await, "the watch has begun");
-        assert!(
-            scene
-                .noticed(|root| fs::write(root.join("portcullis.yaml"), "b").unwrap())
-                .await
-        );
-        assert!(
-            scene
-                .noticed(|root| {
-                    fs::write(root.join("plugins/.x.tmp"), "x").unwrap();
-                    fs::rename(root.join("plugins/.x.tmp"), root.join("plugins/x.wasm")).unwrap();
-                })
-                .await
-        );
-        assert!(
-            scene
-                .noticed(|root| {
-                    std::os::unix::fs::symlink("v2", root.join("..data_tmp")).unwrap();
-                    fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
-                })
-                .await
-        );
-        assert!(
-            scene
-                .noticed(|root| drop(fs::remove_file(root.join("plugins/x.wasm"))))
-                .await
-        );
-    }
-
-    #[test]
-    fn what_editors_leave_and_what_is_only_read_is_no_change() {
-        let scene = Scene::new();
-        let targets = Targets::new(&scene.path("portcullis.yaml"), &scene.path("plugins"));
-        for (path, expected) in [
-            ("portcullis.yaml", true),
-            ("plugins/a.wasm", true),
-            ("..data", true),
-            ("plugins/..data_tmp", true),
-            ("other.yaml", false),
-            (".portcullis.yaml.swp", false),
-            ("plugins/.a.wasm.swp", false),
-            ("plugins/a.wasm~", false),
-            ("a.wasm", false),
-        ] {
-            let event = Event::new(EventKind::Any).add_path(scene.path(path));
-            assert_eq!(targets.concern(&event), expected, "{path}");
-            let read = Event::new(EventKind::Access(AccessKind::Read)).add_path(scene.path(path));
-            assert!(!targets.concern(&read));
-        }
-    }
-
-    #[test]
-    fn looking_finds_every_change_of_a_plugin() {
-        let scene = Scene::new();
-        let targets = Targets::new(&scene.path("portcullis.yaml"), &scene.path("plugins"));
-        let mut stamp = targets.stamp();
-        for (name, content) in [("a.wasm", "1"), ("a.wasm", "12"), ("b.wasm", "")] {
-            fs::write(scene.path("plugins").join(name), content).unwrap();
-            let now = targets.stamp();
-            assert_ne!(now, stamp, "{name} {content}");
-            stamp = now;
-        }
-        fs::write(scene.path("plugins/notes.txt"), "").unwrap();
-        assert_eq!(targets.stamp(), stamp);
-    }
-
-    #[tokio::test]
-    async fn the_thread_ends_with_its_listener() {
-        let (signals, received) = channel();
-        let (changed, changes) = mpsc::channel(1);
-        let scene = Scene::new();
-        let targets = Targets::new(&scene.path("portcullis.yaml"), &scene.path("plugins"));
-        drop(changes);
-        signals.send(Signal::Changed).unwrap();
-        run(&targets, &received, signals, &changed);
-    }
-}
+mod tests;

@@ -94,7 +94,7 @@ async fn send(
         Some(limit) => deadline.min(begun + limit),
         None => deadline,
     };
-    let sending = timeout_at(until, worker.pool().send(instance.address, request));
+    let sending = timeout_at(until, worker.pool().send(&instance.target, request));
     let sent = match flight.pump.is_some() {
         false => sending.await,
         true => pumping(flight, sending).await?,
@@ -135,7 +135,9 @@ fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
     );
     let client = flight.meter.as_ref().and_then(|meter| meter.error());
     let upstream = match error.kind {
-        SendErrorKind::Connect | SendErrorKind::ConnectTimeout => Error::Connect,
+        SendErrorKind::Connect | SendErrorKind::ConnectTimeout | SendErrorKind::Tls => {
+            Error::Connect
+        }
         _ => Error::Upstream,
     };
     flight.outcome.forwarded = upstream == Error::Upstream && client.is_none();

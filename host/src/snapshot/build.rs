@@ -10,6 +10,7 @@ use crate::{
     pipeline::{Chooser, Pipeline, Step},
     plugin::{Configured, HostServices, Names, Plugin},
     router::Router,
+    tls::{self, Clients},
 };
 
 use super::{
@@ -38,6 +39,7 @@ pub struct Draft {
     balancers: Vec<Chooser<Ready>>,
     plugins: Vec<Arc<Plugin>>,
     missing: Missing,
+    clients: Clients,
 }
 
 impl Builder {
@@ -77,6 +79,8 @@ impl Builder {
         ));
         // What reading has found includes routes that match alike.
         let read = mistakes.is_empty();
+        let mut mistakes = mistakes;
+        let clients = Clients::read(&config, &mut mistakes);
         let host = Arc::clone(&self.host);
         let mut filters = Filters::new(&config, library, names, host, mistakes, may_miss);
         filters.check_named();
@@ -106,6 +110,7 @@ impl Builder {
             filters: ready,
             balancers,
             missing,
+            clients,
         })
     }
 
@@ -120,7 +125,7 @@ impl Builder {
         for _ in 1..workers {
             made.push(draft.more_instances()?);
         }
-        self.apply(&draft.config)?;
+        self.apply(&draft)?;
         let configured = draft.configured();
         made.push((draft.filters, draft.balancers));
         let seats = made
@@ -139,10 +144,14 @@ impl Builder {
         })
     }
 
-    /// Makes the configuration's services those of the registry; blocks for
+    /// Makes the draft's services those of the registry; blocks for
     /// names that have to be resolved.
-    pub fn apply(&self, config: &Config) -> Result<(), Diagnostics> {
-        self.registry.apply(&config.services).map_err(|errors| {
+    pub fn apply(&self, draft: &Draft) -> Result<(), Diagnostics> {
+        let Draft {
+            config, clients, ..
+        } = draft;
+        let applied = self.registry.apply(&config.services, clients);
+        applied.map_err(|errors| {
             let mut mistakes = Diagnostics::new(&config.file);
             for error in errors {
                 let key = format!("services.{}.instances", error.service);
@@ -234,6 +243,16 @@ impl Draft {
     /// The required plugins that are not there or do not load.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.plugins.keys().map(String::as_str)
+    }
+
+    /// What works and still deserves a look.
+    pub fn warnings(&self) -> Diagnostics {
+        tls::warnings(&self.config)
+    }
+
+    /// What tells the files of its TLS settings from others.
+    pub fn tls(&self) -> Vec<[u8; 32]> {
+        self.clients.fingerprints()
     }
 
     /// Why they are missing, with positions.

@@ -1,8 +1,8 @@
 //! One connection to an instance: the socket, its task, the end that sends.
 //!
-//! Owns hyper's client settings. Called by the pool and by the probe.
+//! Owns hyper's client settings and the TLS handshake. Called by the pool and by the probe.
 
-use std::{error::Error as StdError, io, net::SocketAddr, time::Duration};
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -12,10 +12,14 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     task::{AbortHandle, spawn_local},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
+use tokio_rustls::TlsConnector;
+
+use super::Target;
 
 /// Bytes that a response's head may have, and about what a connection may
 /// buffer in each direction. A head may have 100 fields: that is hyper's own
@@ -29,21 +33,10 @@ pub(super) enum ConnectError {
     Failed(io::Error),
     /// It took too long.
     Timeout,
+    /// There is no TLS, or not with whom it should be.
+    Tls(io::Error),
     /// hyper would not have it.
     Handshake(hyper::Error),
-}
-
-/// Connects with `TCP_NODELAY` set.
-pub(super) async fn connect(
-    address: SocketAddr,
-    limit: Duration,
-) -> Result<TcpStream, ConnectError> {
-    let stream = timeout(limit, TcpStream::connect(address))
-        .await
-        .map_err(|_elapsed| ConnectError::Timeout)?
-        .map_err(ConnectError::Failed)?;
-    stream.set_nodelay(true).map_err(ConnectError::Failed)?;
-    Ok(stream)
 }
 
 /// An open connection. Dropping it closes the socket whatever is under way on
@@ -59,14 +52,33 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Speaks HTTP/1.1 on a connected socket, in a local task of its own.
-    /// `alive` is dropped when the socket is closed.
+    /// Connects within `limit`, the TLS handshake included where there is one.
+    /// What `alive` gives is dropped when the socket is closed.
     ///
     /// # Panics
     ///
     /// Outside a `LocalSet`.
-    pub(super) async fn open(
-        stream: TcpStream,
+    pub(super) async fn open<A: 'static>(
+        target: &Target,
+        limit: Duration,
+        alive: impl FnOnce() -> A,
+    ) -> Result<Self, ConnectError> {
+        let until = Instant::now() + limit;
+        let connecting = TcpStream::connect(target.address());
+        let stream = in_time(until, connecting, ConnectError::Failed).await?;
+        stream.set_nodelay(true).map_err(ConnectError::Failed)?;
+        let Some((name, client)) = target.tls() else {
+            return Self::speak(stream, alive()).await;
+        };
+        let connector = TlsConnector::from(Arc::clone(client.config()));
+        let handshake = connector.connect(name.clone(), stream);
+        let stream = in_time(until, handshake, ConnectError::Tls).await?;
+        Self::speak(stream, alive()).await
+    }
+
+    /// Speaks HTTP/1.1 on a connected stream, in a local task of its own.
+    async fn speak(
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         alive: impl Sized + 'static,
     ) -> Result<Self, ConnectError> {
         let (sender, connection) = http1::Builder::new()
@@ -107,6 +119,17 @@ impl<B> Connection<B> {
     #[cfg(test)]
     pub(super) fn break_off(&self) {
         self.task.abort();
+    }
+}
+
+async fn in_time<T>(
+    until: Instant,
+    step: impl Future<Output = io::Result<T>>,
+    failed: impl FnOnce(io::Error) -> ConnectError,
+) -> Result<T, ConnectError> {
+    match timeout_at(until, step).await {
+        Ok(result) => result.map_err(failed),
+        Err(_elapsed) => Err(ConnectError::Timeout),
     }
 }
 

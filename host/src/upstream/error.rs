@@ -14,6 +14,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 pub enum SendErrorKind {
     /// No connection came about: refused, unreachable, out of descriptors.
     Connect,
+    /// The TLS handshake failed: the other side is not who it should be, does
+    /// not take our certificate, or does not speak TLS.
+    Tls,
     /// Connecting took longer than the pool's limit.
     ConnectTimeout,
     /// The connection broke before the response's head was whole.
@@ -41,6 +44,7 @@ impl<B> SendError<B> {
     pub(super) fn connect(error: ConnectError, request: Request<B>) -> Self {
         let (kind, source) = match error {
             ConnectError::Failed(error) => (SendErrorKind::Connect, Some(error.into())),
+            ConnectError::Tls(error) => (SendErrorKind::Tls, Some(error.into())),
             ConnectError::Timeout => (SendErrorKind::ConnectTimeout, None),
             ConnectError::Handshake(error) => (SendErrorKind::Connect, Some(error.into())),
         };
@@ -104,6 +108,7 @@ impl<B> fmt::Display for SendError<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             SendErrorKind::Connect => "the upstream cannot be connected to",
+            SendErrorKind::Tls => "the TLS handshake with the upstream failed",
             SendErrorKind::ConnectTimeout => "connecting to the upstream took too long",
             SendErrorKind::Reset => "the upstream broke off before its response",
             SendErrorKind::Malformed => "the upstream's response is malformed",

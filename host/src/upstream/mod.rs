@@ -21,6 +21,7 @@ mod framing;
 mod pool;
 pub mod probe;
 pub mod retry;
+mod target;
 
 pub use backoff::Backoff;
 pub use body::UpstreamBody;
@@ -28,6 +29,7 @@ pub use budget::Budget;
 pub use error::{SendError, SendErrorKind};
 pub use pool::{Counts, Pool, PoolOptions};
 pub use retry::{Policy, Reason, Repeatable, RequestBody};
+pub use target::Target;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,6 @@ use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     error::Error as StdError,
-    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,10 +17,7 @@ use http_body::Body;
 use hyper::{body::Incoming, client::conn::TrySendError};
 
 use super::{
-    body::UpstreamBody,
-    connection::{ConnectError, Connection, connect},
-    error::SendError,
-    framing,
+    body::UpstreamBody, connection::Connection, error::SendError, framing, target::Target,
 };
 use crate::observe::{Metrics, OpenConnection};
 
@@ -32,7 +28,7 @@ const STALE: usize = 2;
 /// What a [`Pool`] may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
-    /// The longest that connecting may take.
+    /// The longest that connecting may take, a TLS handshake included.
     pub connect_timeout: Duration,
     /// Idle connections kept per instance.
     pub idle_connections: usize,
@@ -57,7 +53,7 @@ pub struct Counts {
 /// `tokio::task::LocalSet`, whose tasks drive the connections. `B` is the type
 /// of the requests' bodies.
 pub struct Pool<B> {
-    endpoints: RefCell<HashMap<SocketAddr, Rc<Endpoint<B>>, foldhash::fast::RandomState>>,
+    endpoints: RefCell<HashMap<Target, Rc<Endpoint<B>>, foldhash::fast::RandomState>>,
     shared: Rc<Shared>,
 }
 
@@ -74,7 +70,7 @@ struct Shared {
     metrics: OnceCell<Arc<Metrics>>,
 }
 
-/// The connections to one address.
+/// The connections to one target.
 struct Endpoint<B> {
     shared: Rc<Shared>,
     idle: RefCell<Vec<Idle<B>>>,
@@ -122,7 +118,7 @@ impl<B> Pool<B> {
     }
 
     /// Closes what was idle for longer than the limit or has been closed by
-    /// the other side, and forgets addresses without connections. To be called
+    /// the other side, and forgets targets without connections. To be called
     /// every few seconds: idle times are counted from its calls.
     pub fn prune(&self, now: Instant) {
         self.shared.now.set(now);
@@ -142,15 +138,17 @@ impl<B> Pool<B> {
         }
     }
 
-    fn endpoint(&self, address: SocketAddr) -> Rc<Endpoint<B>> {
+    fn endpoint(&self, target: &Target) -> Rc<Endpoint<B>> {
         let mut endpoints = self.endpoints.borrow_mut();
-        let endpoint = endpoints.entry(address).or_insert_with(|| {
-            Rc::new(Endpoint {
-                shared: self.shared.clone(),
-                idle: RefCell::default(),
-            })
+        if let Some(known) = endpoints.get(target) {
+            return known.clone();
+        }
+        let endpoint = Rc::new(Endpoint {
+            shared: self.shared.clone(),
+            idle: RefCell::default(),
         });
-        endpoint.clone()
+        endpoints.insert(target.clone(), endpoint.clone());
+        endpoint
     }
 }
 
@@ -178,10 +176,10 @@ where
     /// which request a later response belongs to; the request is lost.
     pub async fn send(
         &self,
-        address: SocketAddr,
+        target: &Target,
         mut request: Request<B>,
     ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
-        let endpoint = self.endpoint(address);
+        let endpoint = self.endpoint(target);
         for _ in 0..STALE {
             let Some(connection) = endpoint.take() else {
                 break;
@@ -200,18 +198,15 @@ where
             count(&self.shared.stale);
         }
         // Boxed, since it is rare: it would make every request's future larger.
-        let connection = match Box::pin(self.open(address)).await {
+        let limit = self.shared.options.connect_timeout;
+        let opening = Connection::open(target, limit, || Alive::new(&self.shared));
+        let connection = match Box::pin(opening).await {
             Ok(connection) => connection,
             Err(error) => return Err(SendError::connect(error, request)),
         };
         let mut lease = endpoint.lease(connection, false);
         let result = lease.connection.send(request).await;
         lease.conclude(result)
-    }
-
-    async fn open(&self, address: SocketAddr) -> Result<Connection<B>, ConnectError> {
-        let stream = connect(address, self.shared.options.connect_timeout).await?;
-        Connection::open(stream, Alive::new(&self.shared)).await
     }
 }
 
@@ -311,7 +306,7 @@ impl<B> Pool<B> {
         }
     }
 
-    /// Addresses known, and idle connections to them.
+    /// Targets known, and idle connections to them.
     pub(super) fn idle(&self) -> (usize, usize) {
         let endpoints = self.endpoints.borrow();
         let idle = endpoints.values().map(|e| e.idle.borrow().len()).sum();

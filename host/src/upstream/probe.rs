@@ -3,7 +3,7 @@
 //! On a connection of its own, so that being able to connect is part of the
 //! answer. Called by the health checks.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -12,7 +12,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::connection::{ConnectError, Connection, connect};
+use super::{
+    Target,
+    connection::{ConnectError, Connection},
+};
 
 /// Bytes of a body that are read; of a longer one the rest is not looked at.
 const BODY: usize = 64 * 1024;
@@ -23,6 +26,9 @@ pub enum ProbeError {
     /// No connection came about.
     #[error("cannot connect")]
     Connect(#[source] std::io::Error),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed")]
+    Tls(#[source] std::io::Error),
     /// The connection broke, or what came was not HTTP.
     #[error("no whole response")]
     Exchange(#[source] hyper::Error),
@@ -34,7 +40,7 @@ pub enum ProbeError {
     Timeout(Duration),
 }
 
-/// Asks for `target` (path and query) and waits at most `limit` for the whole
+/// Asks a target for `path` (with its query) and waits at most `limit` for the whole
 /// of it: connecting, head, and body up to 64 KiB. Within a `LocalSet`.
 ///
 /// # Errors
@@ -44,20 +50,22 @@ pub enum ProbeError {
 /// # Cancel safety
 ///
 /// Dropping the future closes the connection.
-pub async fn probe(address: SocketAddr, target: &Uri, limit: Duration) -> Result<(), ProbeError> {
-    timeout(limit, ask(address, target, limit))
+pub async fn probe(target: &Target, path: &Uri, limit: Duration) -> Result<(), ProbeError> {
+    timeout(limit, ask(target, path, limit))
         .await
         .unwrap_or(Err(ProbeError::Timeout(limit)))
 }
 
-async fn ask(address: SocketAddr, target: &Uri, limit: Duration) -> Result<(), ProbeError> {
-    let mut connection = open(address, limit).await.map_err(|error| match error {
+async fn ask(target: &Target, path: &Uri, limit: Duration) -> Result<(), ProbeError> {
+    let opening = Connection::open(target, limit, || ()).await;
+    let mut connection = opening.map_err(|error| match error {
+        ConnectError::Tls(error) => ProbeError::Tls(error),
         ConnectError::Failed(error) => ProbeError::Connect(error),
         ConnectError::Handshake(error) => ProbeError::Exchange(error),
         ConnectError::Timeout => ProbeError::Timeout(limit),
     })?;
     let response = connection
-        .send(request(address, target))
+        .send(request(target, path))
         .await
         .map_err(|error| ProbeError::Exchange(error.into_error()))?;
     if !response.status().is_success() {
@@ -66,20 +74,11 @@ async fn ask(address: SocketAddr, target: &Uri, limit: Duration) -> Result<(), P
     drain(response).await.map_err(ProbeError::Exchange)
 }
 
-async fn open(
-    address: SocketAddr,
-    limit: Duration,
-) -> Result<Connection<Empty<Bytes>>, ConnectError> {
-    Connection::open(connect(address, limit).await?, ()).await
-}
-
-fn request(address: SocketAddr, target: &Uri) -> Request<Empty<Bytes>> {
+fn request(target: &Target, path: &Uri) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
-    *request.uri_mut() = target.clone();
-    let host = HeaderValue::try_from(address.to_string())
-        .expect("invariant: a socket address is printable ASCII");
+    *request.uri_mut() = path.clone();
     let headers = request.headers_mut();
-    headers.insert(header::HOST, host);
+    headers.insert(header::HOST, target.host());
     headers.insert(
         header::USER_AGENT,
         HeaderValue::from_static("portcullis-health"),

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each module of the host may use of the others.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     (
         "admin",
         &["config", "discovery", "observe", "plugin", "snapshot"],
@@ -42,7 +42,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("crypto", &[]),
-    ("discovery", &["config", "upstream"]),
+    ("discovery", &["config", "tls", "upstream"]),
     ("exchange", &[]),
     ("forwarding", &["exchange"]),
     (
@@ -115,12 +115,14 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "pipeline",
             "plugin",
             "router",
+            "tls",
         ],
     ),
     ("state", &[]),
+    ("tls", &["config"]),
     (
         "upstream",
-        &["body", "config", "exchange", "observe", "respond"],
+        &["body", "config", "exchange", "observe", "respond", "tls"],
     ),
 ];
 
@@ -139,7 +141,7 @@ const WORKER_MAY_USE: &[&str] = &[
 ];
 
 /// Crates and parts of the standard library, and the only modules that name them.
-const ONLY: [(&str, &[&str]); 8] = [
+const ONLY: [(&str, &[&str]); 11] = [
     ("wasmparser", &["plugin"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
@@ -149,6 +151,9 @@ const ONLY: [(&str, &[&str]); 8] = [
     ),
     ("hyper_util", &["admin", "connection", "upstream"]),
     ("httparse", &["bench"]),
+    ("rustls", &["tls"]),
+    ("rustls_native_certs", &["tls"]),
+    ("tokio_rustls", &["connection", "upstream"]),
     ("rustix", &["bench", "plugin"]),
     ("serde", &["admin", "config"]),
 ];

@@ -27,6 +27,7 @@ mod required;
 mod retries;
 mod routes;
 mod services;
+mod services_tls;
 mod soak;
 mod split;
 mod streaming;

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::tls::Clients;
 use crate::{
     config::{self, Position},
     discovery::Registration,
@@ -84,6 +85,7 @@ fn service(addresses: &[SocketAddr], check: HealthCheck) -> config::Service {
         instances: addresses.iter().map(instance).collect(),
         balancer: None,
         health_check: Some(check),
+        tls: None,
         at: Position::START,
     }
 }
@@ -118,7 +120,9 @@ fn run(test: impl Future<Output = ()>) {
 
 fn checked(services: &[config::Service]) -> Arc<Registry> {
     let registry = Arc::new(Registry::new());
-    registry.apply(services).expect("applied");
+    registry
+        .apply(services, &Clients::default())
+        .expect("applied");
     spawn_local(Checker::run(registry.clone(), std::future::pending()));
     registry
 }
@@ -199,7 +203,10 @@ fn follows_changes_of_the_registry() {
         registry.deregister("a", "other").expect("deregistered");
 
         registry
-            .apply(&[service(&[one.address], check("/b", 5))])
+            .apply(
+                &[service(&[one.address], check("/b", 5))],
+                &Clients::default(),
+            )
             .expect("applied");
         let asked_for = |path: &str| {
             let start = format!("GET {path} ");
@@ -211,9 +218,12 @@ fn follows_changes_of_the_registry() {
         until("the new path is asked for", || asked_for("/b")).await;
 
         let before = (one.count(), other.count());
-        registry.apply(&[]).expect("applied");
+        registry.apply(&[], &Clients::default()).expect("applied");
         registry
-            .apply(&[service(&[one.address], check("/c", 5))])
+            .apply(
+                &[service(&[one.address], check("/c", 5))],
+                &Clients::default(),
+            )
             .expect("applied");
         until("it is asked again", || {
             one.count() > before.0 + 3 && asked_for("/c")
@@ -229,7 +239,9 @@ fn stops_at_shutdown() {
         let one = Target::start(WELL).await;
         let registry = Arc::new(Registry::new());
         let services = [service(&[one.address], check("/", 1))];
-        registry.apply(&services).expect("applied");
+        registry
+            .apply(&services, &Clients::default())
+            .expect("applied");
         let enough = until("it was asked", || one.count() > 2);
         Checker::run(registry.clone(), enough).await;
         drop(registry);

@@ -25,13 +25,16 @@ fn service(name: &str, instances: &[(&str, u32)]) -> config::Service {
         instances: instances.iter().map(instance).collect(),
         balancer: None,
         health_check: None,
+        tls: None,
         at: Position::START,
     }
 }
 
 fn registry(instances: &[(&str, u32)]) -> Registry {
     let registry = Registry::new();
-    registry.apply(&[service("a", instances)]).expect("applied");
+    registry
+        .apply(&[service("a", instances)], &Clients::default())
+        .expect("applied");
     registry
 }
 
@@ -70,7 +73,9 @@ fn keeps_gauges_where_the_address_stays() {
     in_flight.record_latency(Duration::from_millis(3));
 
     let changed = service("a", &[("127.0.0.1:1", 7), ("127.0.0.1:3", 1)]);
-    registry.apply(&[changed]).expect("applied");
+    registry
+        .apply(&[changed], &Clients::default())
+        .expect("applied");
     let after = found(&registry).list();
     assert_eq!(after.version, before.version + 1);
     let (kept, new) = (&after.instances[0], &after.instances[1]);
@@ -89,10 +94,14 @@ fn the_same_configuration_changes_nothing() {
     let mut watch = Watch::new(found(&registry));
     let before = watch.list().clone();
     let same = service("a", &[("127.0.0.1:1", 1)]);
-    registry.apply(&[same]).expect("applied");
+    registry
+        .apply(&[same], &Clients::default())
+        .expect("applied");
     assert!(Arc::ptr_eq(&before, watch.list()));
     let more = service("a", &[("127.0.0.1:1", 1), ("127.0.0.1:2", 1)]);
-    registry.apply(&[more]).expect("applied");
+    registry
+        .apply(&[more], &Clients::default())
+        .expect("applied");
     assert_eq!(watch.list().version, before.version + 1);
     assert!(Arc::ptr_eq(watch.service(), &found(&registry)));
 }
@@ -104,7 +113,9 @@ fn all_or_nothing() {
         service("a", &[("127.0.0.1:2", 1), ("127.0.0.1:2", 1)]),
         service("b", &[("no port", 1), ("127.0.0.1:99999", 1)]),
     ];
-    let errors = registry.apply(&bad).expect_err("refused");
+    let errors = registry
+        .apply(&bad, &Clients::default())
+        .expect_err("refused");
     let wrong: Vec<_> = errors.iter().map(|e| (&*e.service, &*e.address)).collect();
     let expected = [
         ("a", "127.0.0.1:2"),
@@ -201,7 +212,9 @@ fn registrations_survive_a_reload() {
     }
     let before = found(&registry).list();
     let file = service("a", &[("127.0.0.1:2", 1), ("127.0.0.1:5", 1)]);
-    registry.apply(&[file]).expect("applied");
+    registry
+        .apply(&[file], &Clients::default())
+        .expect("applied");
     assert_eq!(
         ids(&registry),
         ["127.0.0.1:2", "127.0.0.1:5", "y"],
@@ -301,7 +314,9 @@ fn unhealthy_instances_are_not_listed() {
     let registry = registry(&[]);
     let mut config = service("a", &[("127.0.0.1:1", 1), ("127.0.0.1:2", 1)]);
     config.health_check = Some(CHECK);
-    registry.apply(&[config.clone()]).expect("applied");
+    registry
+        .apply(&[config.clone()], &Clients::default())
+        .expect("applied");
     let service = found(&registry);
     let all = service.list().instances.clone();
     for instance in &all {
@@ -316,13 +331,17 @@ fn unhealthy_instances_are_not_listed() {
     );
 
     config.instances[0].weight = NonZeroU32::MAX;
-    registry.apply(&[config.clone()]).expect("applied");
+    registry
+        .apply(&[config.clone()], &Clients::default())
+        .expect("applied");
     assert!(ids(&registry).is_empty(), "a reload does not heal");
     service.checked(&all[1], true);
     assert_eq!(ids(&registry), ["127.0.0.1:2"]);
 
     config.health_check = None;
-    registry.apply(&[config]).expect("applied");
+    registry
+        .apply(&[config], &Clients::default())
+        .expect("applied");
     assert_eq!(
         ids(&registry),
         ["127.0.0.1:1", "127.0.0.1:2"],

@@ -166,9 +166,12 @@ pub(super) fn list(count: u16) -> Arc<crate::discovery::InstanceList> {
         instances: instances.collect(),
         balancer: None,
         health_check: None,
+        tls: None,
         at: crate::config::Position::START,
     };
-    registry.apply(&[service]).unwrap();
+    registry
+        .apply(&[service], &crate::tls::Clients::default())
+        .unwrap();
     registry.service("users").unwrap().list()
 }
 

@@ -187,10 +187,14 @@ fn discovery_shows_what_is_allowed() {
         instances: Vec::new(),
         balancer: None,
         health_check: None,
+        tls: None,
         at: crate::config::Position::START,
     };
     registry
-        .apply(&[service("users"), service("orders")])
+        .apply(
+            &[service("users"), service("orders")],
+            &crate::tls::Clients::default(),
+        )
         .unwrap();
     let seen = |allow: Allow| {
         let options = ConfiguredOptions {

@@ -12,7 +12,7 @@ fn a_refused_connection_returns_the_request() {
         drop(listener);
         let pool = TestPool::new(OPTIONS);
         let error = pool
-            .send(address, post("/x", "body"))
+            .send(&Target::plain(address), post("/x", "body"))
             .await
             .expect_err("refused");
         assert_eq!(error.kind, SendErrorKind::Connect);
@@ -46,7 +46,10 @@ fn a_slow_connection_is_given_up() {
             connect_timeout: limit,
             ..OPTIONS
         });
-        let error = pool.send(address, get("/")).await.expect_err("too slow");
+        let error = pool
+            .send(&Target::plain(address), get("/"))
+            .await
+            .expect_err("too slow");
         assert_eq!(error.kind, SendErrorKind::ConnectTimeout);
         assert_eq!(error.reason, Some(Reason::ConnectFailure));
         assert!(error.unsent.is_some());
@@ -145,7 +148,7 @@ fn a_body_that_breaks_off_is_an_error_and_not_an_end() {
             })
             .await;
             let pool = TestPool::new(OPTIONS);
-            let response = pool.send(upstream.address, get("/")).await;
+            let response = pool.send(&upstream.target, get("/")).await;
             let body = text(response.expect("a head")).await;
             assert!(body.is_err(), "{answer:?}");
             until("it is closed", || pool.counts().open == 0).await;
@@ -161,7 +164,7 @@ fn a_broken_request_body_is_not_the_upstreams_fault() {
         let pool = TestPool::new(OPTIONS);
         let broken = request(Method::POST, "/", Broken(false).boxed_unsync());
         let error = pool
-            .send(upstream.address, broken)
+            .send(&upstream.target, broken)
             .await
             .expect_err("broken");
         assert_eq!(error.kind, SendErrorKind::RequestBody);
@@ -192,7 +195,7 @@ fn a_late_answer_is_waited_for() {
             let pool = pool.clone();
             let address = upstream.address;
             spawn_local(async move {
-                text(pool.send(address, get("/")).await?)
+                text(pool.send(&Target::plain(address), get("/")).await?)
                     .await
                     .map_err(Box::from)
             })

@@ -122,7 +122,7 @@ fn a_response_to_head_has_no_body() {
         for _ in 0..3 {
             let mut request = get("/");
             *request.method_mut() = Method::HEAD;
-            let response = pool.send(upstream.address, request).await.expect("a head");
+            let response = pool.send(&upstream.target, request).await.expect("a head");
             assert_eq!(response.headers()["content-length"], "1000");
             assert_eq!(text(response).await.expect("no body"), "");
         }
@@ -160,7 +160,7 @@ fn what_the_upstream_closed_is_replaced_for_any_method() {
         .await;
         let pool = TestPool::new(OPTIONS);
         for _ in 0..3 {
-            let response = pool.send(upstream.address, post("/", "body")).await;
+            let response = pool.send(&upstream.target, post("/", "body")).await;
             assert_eq!(
                 text(response.expect("a response")).await.expect("a body"),
                 "ok"
@@ -195,7 +195,7 @@ fn a_request_that_was_not_written_goes_elsewhere() {
         .await;
         let pool = Rc::new(TestPool::new(OPTIONS));
         let busy: Vec<_> = (0..4)
-            .map(|_| pool.send(upstream.address, get("/")))
+            .map(|_| pool.send(&upstream.target, get("/")))
             .map(Box::pin)
             .collect();
         for response in futures_of(busy).await {
@@ -204,7 +204,7 @@ fn a_request_that_was_not_written_goes_elsewhere() {
         assert_eq!(pool.idle().1, 4);
 
         pool.break_idle();
-        let response = pool.send(upstream.address, post("/", "only once")).await;
+        let response = pool.send(&upstream.target, post("/", "only once")).await;
         assert_eq!(
             text(response.expect("a response")).await.expect("a body"),
             "ok"
@@ -247,11 +247,11 @@ fn dropping_closes() {
         })
         .await;
         let pool = TestPool::new(OPTIONS);
-        let never = pool.send(upstream.address, get("/"));
+        let never = pool.send(&upstream.target, get("/"));
         assert!(timeout(Duration::from_millis(20), never).await.is_err());
         until("the request is given up", || pool.counts().open == 0).await;
 
-        let response = pool.send(upstream.address, get("/")).await.expect("a head");
+        let response = pool.send(&upstream.target, get("/")).await.expect("a head");
         let mut body = response.into_body();
         assert!(body.frame().await.is_some());
         assert_eq!(pool.counts().open, 1);
@@ -273,7 +273,7 @@ fn an_answer_before_the_requests_end_arrives_and_the_rest_is_not_sent() {
         .await;
         let pool = TestPool::new(OPTIONS);
         let endless = request(Method::POST, "/", Endless.boxed_unsync());
-        let response = pool.send(upstream.address, endless).await.expect("a head");
+        let response = pool.send(&upstream.target, endless).await.expect("a head");
         assert_eq!(response.status(), 413);
         assert_eq!(text(response).await.expect("a body"), "big");
         until("the connection is closed", || pool.counts().open == 0).await;

@@ -40,6 +40,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// A server that treats its connections as a test says.
 struct Upstream {
     address: SocketAddr,
+    target: Target,
     connections: Rc<Cell<usize>>,
 }
 
@@ -57,8 +58,10 @@ impl Upstream {
         F: Future<Output = ()> + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let address = listener.local_addr().expect("an address");
         let upstream = Self {
-            address: listener.local_addr().expect("an address"),
+            address,
+            target: Target::plain(address),
             connections: Rc::default(),
         };
         let connections = upstream.connections.clone();
@@ -189,12 +192,12 @@ async fn text(response: Response<UpstreamBody<TestBody>>) -> Result<String, hype
 }
 
 async fn fetch(pool: &TestPool, upstream: &Upstream, path: &str) -> String {
-    let response = pool.send(upstream.address, get(path)).await;
+    let response = pool.send(&upstream.target, get(path)).await;
     text(response.expect("a response")).await.expect("a body")
 }
 
 async fn fail(pool: &TestPool, upstream: &Upstream, path: &str) -> SendError<TestBody> {
-    let response = pool.send(upstream.address, get(path)).await;
+    let response = pool.send(&upstream.target, get(path)).await;
     response
         .map(|response| response.status())
         .expect_err("no response")

@@ -1,5 +1,6 @@
 //! What the tests start and ask.
 
+mod authority;
 mod bodies;
 mod bomb;
 mod client;
@@ -14,6 +15,7 @@ mod settings;
 mod upstream;
 mod wire;
 
+pub(crate) use authority::{Authority, Signed};
 pub(crate) use bodies::start_with_bodies;
 pub(crate) use bomb::bomb;
 pub(crate) use client::{Client, Reply, get};

@@ -16,8 +16,14 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
 use serde_json::json;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
 
 /// An HTTP/1.1 server on a free port. It answers with JSON of what it was
 /// asked: `instance`, `method`, `path`, `headers`, `body`. Dropping it closes
@@ -32,6 +38,7 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct Behaviour {
     name: String,
+    connections: AtomicUsize,
     hits: AtomicUsize,
     status: AtomicU16,
     delay_ms: AtomicU64,
@@ -44,8 +51,18 @@ impl Upstream {
         Self::start_on(name, SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// Starts one that speaks TLS.
+    pub(crate) fn start_secured(name: &str, tls: Arc<ServerConfig>) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_as(name, address, Some(tls.into()))
+    }
+
     /// Starts one on an address, for one that comes back.
     pub(crate) fn start_on(name: &str, address: SocketAddr) -> Self {
+        Self::start_as(name, address, None)
+    }
+
+    fn start_as(name: &str, address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
         let behaviour = Arc::new(Behaviour {
             name: name.into(),
             status: AtomicU16::new(200),
@@ -65,7 +82,7 @@ impl Upstream {
                 let listener = TcpListener::from_std(socket).expect("a socket");
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(listener, shared) => {}
+                    () = accept(listener, shared, tls) => {}
                 }
             });
         });
@@ -80,6 +97,11 @@ impl Upstream {
     /// Requests so far, health checks left out.
     pub(crate) fn hits(&self) -> usize {
         self.behaviour.hits.load(Ordering::SeqCst)
+    }
+
+    /// Connections so far on which it spoke HTTP, health checks included.
+    pub(crate) fn connections(&self) -> usize {
+        self.behaviour.connections.load(Ordering::SeqCst)
     }
 
     /// The status of every answer from now on.
@@ -110,17 +132,31 @@ impl Drop for Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>) {
+async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        let behaviour = Arc::clone(&behaviour);
+        let (behaviour, tls) = (Arc::clone(&behaviour), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&behaviour), request));
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            match tls {
+                None => serve(stream, behaviour).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve(stream, behaviour).await,
+                    Err(_refused) => {}
+                },
+            }
         });
     }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    behaviour: Arc<Behaviour>,
+) {
+    behaviour.connections.fetch_add(1, Ordering::SeqCst);
+    let service = service_fn(move |request| answer(Arc::clone(&behaviour), request));
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn answer(

@@ -1,0 +1,73 @@
+//! Where a connection goes, and what is spoken on it: the key of the pool.
+
+use std::{
+    hash::{Hash, Hasher},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use http::HeaderValue;
+
+use crate::tls::{ClientTls, ServerName};
+
+/// Where a connection goes, and what is spoken on it. Connections are kept
+/// apart by it: one that was opened for a name, roots or a certificate of our
+/// own is never used for others.
+///
+/// Cheap to clone; a clone of a plain one touches nothing shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    address: SocketAddr,
+    tls: Option<Arc<Secured>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Secured {
+    name: ServerName<'static>,
+    client: Arc<ClientTls>,
+}
+
+impl Target {
+    /// HTTP over TCP.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+
+    /// HTTP over TLS. The other side has to prove `name`
+    /// ([`server_name`](crate::tls::server_name)), which it is told if it is no
+    /// IP address.
+    pub fn secured(address: SocketAddr, name: ServerName<'static>, client: Arc<ClientTls>) -> Self {
+        let tls = Some(Arc::new(Secured { name, client }));
+        Self { address, tls }
+    }
+
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The name to prove, and what to trust; none where there is no TLS.
+    pub(super) fn tls(&self) -> Option<(&ServerName<'static>, &ClientTls)> {
+        let Secured { name, client } = self.tls.as_deref()?;
+        Some((name, client))
+    }
+
+    /// What a request that is the gateway's own says in `Host`: the name
+    /// and the port where there is a name, else the address.
+    pub(super) fn host(&self) -> HeaderValue {
+        let host = match self.tls() {
+            Some((ServerName::DnsName(name), _)) => {
+                format!("{}:{}", name.as_ref(), self.address.port())
+            }
+            _ => self.address.to_string(),
+        };
+        HeaderValue::try_from(host).expect("invariant: host names and addresses are printable")
+    }
+}
+
+/// Of the address alone: it is what differs, as a rule.
+impl Hash for Target {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
