@@ -1,136 +1,104 @@
-//! One client connection: HTTP/1.1 through hyper, until it ends or drains.
+//! One client connection: TLS where its listener speaks it, then HTTP/1.1
+//! through hyper, until it ends or drains.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    convert::Infallible,
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::pin,
-    rc::Rc,
-    task::{Poll, Waker},
-};
+mod entrance;
+mod open;
+
+use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
-use crate::{exchange::Scheme, forwarding::ClientFields, proxy, worker::Worker};
+pub use entrance::Entrance;
+pub use open::Open;
 
-/// The connections of one worker that are open, and whether they drain.
-///
-/// Whether to close is looked at on each poll of each connection, so it is a
-/// plain flag of the worker's own; setting it wakes the connections once.
-#[derive(Clone, Default)]
-pub struct Open(Rc<State>);
+use entrance::handshake;
+use open::Entered;
 
-#[derive(Default)]
-struct State {
-    draining: Cell<bool>,
-    closing: Cell<bool>,
-    next: Cell<u64>,
-    tasks: RefCell<HashMap<u64, Waker>>,
-    none_left: Notify,
-}
-
-impl Open {
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.tasks.borrow().len()
-    }
-
-    /// Makes every answer from now on the last of its connection.
-    ///
-    /// Connections without a request stay open for now: one may be on its way,
-    /// above all on those that were accepted last, and closing would lose it.
-    pub fn drain(&self) {
-        self.0.draining.set(true);
-    }
-
-    /// Closes every connection that is not at a request, and the others after
-    /// it. To be called some time after `drain`.
-    pub fn close_idle(&self) {
-        self.0.closing.set(true);
-        for task in self.0.tasks.borrow().values() {
-            task.wake_by_ref();
-        }
-    }
-
-    /// Waits until there is none. Cancel safe.
-    pub async fn closed(&self) {
-        while self.count() > 0 {
-            self.0.none_left.notified().await;
-        }
-    }
-
-    fn enter(&self) -> Entered {
-        let number = self.0.next.get();
-        self.0.next.set(number + 1);
-        let tasks = &mut *self.0.tasks.borrow_mut();
-        tasks.insert(number, Waker::noop().clone());
-        Entered {
-            number,
-            state: Rc::clone(&self.0),
-        }
-    }
-}
-
-/// One open connection.
-struct Entered {
-    number: u64,
-    state: Rc<State>,
-}
-
-impl Entered {
-    fn draining(&self) -> bool {
-        self.state.draining.get()
-    }
-
-    fn closing(&self) -> bool {
-        self.state.closing.get()
-    }
-
-    /// Wakes this task when idle connections are closed. A task's waker never changes, so
-    /// once is enough.
-    async fn watch(&self) {
-        poll_fn(|cx| {
-            let mut tasks = self.state.tasks.borrow_mut();
-            tasks.insert(self.number, cx.waker().clone());
-            Poll::Ready(())
-        })
-        .await;
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let left = {
-            let mut tasks = self.state.tasks.borrow_mut();
-            tasks.remove(&self.number);
-            tasks.len()
-        };
-        if left == 0 {
-            self.state.none_left.notify_one();
-        }
-    }
-}
+use crate::{
+    exchange::Scheme,
+    forwarding::ClientFields,
+    proxy,
+    tls::{ServerTls, client_cert, facts},
+    worker::Worker,
+};
 
 /// Serves a connection in a task of its own.
-pub fn spawn(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, open: &Open) {
+pub fn spawn(
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: &Rc<Worker>,
+    open: &Open,
+    entrance: &Arc<Entrance>,
+) {
     let entered = open.enter();
-    let worker = Rc::clone(worker);
+    let (worker, entrance) = (Rc::clone(worker), Arc::clone(entrance));
     tokio::task::spawn_local(async move {
         let _metric = worker.metrics().connection();
         entered.watch().await;
-        serve(stream, peer, &worker, &entered).await;
+        // Without it small answers wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        match entrance.tls() {
+            None => {
+                let client = client_fields(peer, Scheme::Http, &entrance);
+                serve(stream, peer, client, &worker, &entered).await;
+            }
+            // Boxed, since the handshake's state would make every task larger.
+            Some(tls) => Box::pin(secured(&tls, stream, peer, &worker, &entered, &entrance)).await,
+        }
     });
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, worker: &Worker, entered: &Entered) {
-    // Without it small answers wait for the client's acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let client = ClientFields::new(peer.ip().to_canonical(), Scheme::Http);
+/// Shakes hands, and serves what comes then.
+async fn secured(
+    tls: &ServerTls,
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: &Worker,
+    entered: &Entered,
+    entrance: &Entrance,
+) {
+    let shaken = tokio::select! {
+        biased;
+        shaken = handshake(tls, stream, worker.limits().handshake_timeout) => shaken,
+        () = entered.closes() => return,
+    };
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err(error) => {
+            worker.metrics().handshake_failed();
+            return tracing::debug!(%peer, "the TLS handshake failed: {error}");
+        }
+    };
+    let session = stream.get_ref().1;
+    let mut client = client_fields(peer, Scheme::Https, entrance);
+    client.secured(facts(session));
+    if tls.forwards() {
+        client.show_certificate(client_cert(session));
+    }
+    serve(stream, peer, client, worker, entered).await;
+}
+
+fn client_fields(peer: SocketAddr, scheme: Scheme, entrance: &Entrance) -> ClientFields {
+    let mut client = ClientFields::new(peer.ip().to_canonical(), scheme);
+    if entrance.hides() {
+        client.show_certificate(None);
+    }
+    client
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    client: ClientFields,
+    worker: &Worker,
+    entered: &Entered,
+) {
     let service = service_fn(|request: Request<Incoming>| async {
         let mut response = proxy::serve(worker, &client, request).await;
         if entered.draining() {

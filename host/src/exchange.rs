@@ -5,7 +5,10 @@
 //! tables of the snapshot that serves the request, so that an exchange can be
 //! lent to a plugin's store without touching a shared reference count.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -107,6 +110,40 @@ impl Piece {
     }
 }
 
+/// What plugins may know of a connection's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `1.2` or `1.3`.
+    pub version: &'static str,
+    /// The host that the client named before it knew whom it spoke to (SNI).
+    pub server_name: Option<Box<str>>,
+    /// What the client showed of itself, verified.
+    pub client: Option<ClientCertificate>,
+}
+
+/// Whose certificate a client has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The subject (RFC 4514), such as `CN=orders,O=Example`.
+    pub subject: Box<str>,
+    /// The subject's alternative names, such as `DNS:a.example,URI:spiffe://b/c`.
+    pub names: Box<str>,
+}
+
+impl TlsFacts {
+    /// The attribute of this name.
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let client = self.client.as_ref();
+        match name.strip_prefix("tls.")? {
+            "version" => Some(self.version),
+            "server_name" => self.server_name.as_deref(),
+            "client.subject" => client.map(|client| &*client.subject),
+            "client.san" => client.map(|client| &*client.names),
+            _ => None,
+        }
+    }
+}
+
 /// An answer that a filter gives in place of the upstream's.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -158,6 +195,8 @@ pub struct Exchange {
     pub scheme: Scheme,
     /// Whether the client takes trailers in the response.
     pub takes_trailers: bool,
+    /// What is known of the connection's TLS; none if it has none.
+    pub tls: Option<Arc<TlsFacts>>,
     /// The client.
     pub client: ClientAddr,
     /// The id in `x-request-id`.
@@ -200,6 +239,7 @@ impl Exchange {
             host: Box::default(),
             scheme: Scheme::Http,
             takes_trailers: false,
+            tls: None,
             client: ClientAddr(IpAddr::from([0, 0, 0, 0])),
             request_id: RequestId(http::HeaderValue::from_static("")),
             route: RouteIndex(u32::MAX),
@@ -248,8 +288,12 @@ impl Exchange {
         }
     }
 
-    /// An attribute by name.
+    /// An attribute by name: what the connection says of itself, which nothing
+    /// can change, or what a filter noted.
     pub fn attribute(&self, name: &str) -> Option<&str> {
+        if let Some(of_connection) = self.tls.as_ref().and_then(|tls| tls.attribute(name)) {
+            return Some(of_connection);
+        }
         self.attributes
             .iter()
             .find_map(|(n, value)| (&**n == name).then_some(&**value))

@@ -5,18 +5,20 @@
 //! Called by `proxy` on each message. Fields about the client are replaced,
 //! never extended: what an untrusted peer says of itself is not passed on.
 
-use std::{cell::RefCell, net::IpAddr};
+use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::exchange::{RequestId, Scheme};
+use crate::exchange::{RequestId, Scheme, TlsFacts};
 
 /// `X-Request-Id`.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
 /// What a gateway of this kind adds to `Via`.
 const VIA: HeaderValue = HeaderValue::from_static("1.1 portcullis");
@@ -88,12 +90,38 @@ pub fn takes_trailers(headers: &HeaderMap) -> bool {
     })
 }
 
+/// What becomes of `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
+#[derive(Debug)]
+enum ClientCert {
+    /// The gateway does not know these fields.
+    Pass,
+    /// Nobody but the gateway may say it, and it has nothing to say.
+    Remove,
+    /// What the gateway says.
+    Set(HeaderValue),
+}
+
+impl ClientCert {
+    fn apply(&self, headers: &mut HeaderMap) {
+        if let Self::Pass = self {
+            return;
+        }
+        headers.remove(CLIENT_CERT);
+        headers.remove(CLIENT_CERT_CHAIN);
+        if let Self::Set(value) = self {
+            headers.insert(CLIENT_CERT, value.clone());
+        }
+    }
+}
+
 /// What is said of one client connection, rendered once and reused for each
 /// of its requests.
 #[derive(Debug)]
 pub struct ClientFields {
     client: IpAddr,
     scheme: Scheme,
+    tls: Option<Arc<TlsFacts>>,
+    client_cert: ClientCert,
     forwarded_for: HeaderValue,
     /// The host that was asked for last, and `Forwarded` for it: connections
     /// rarely change hosts.
@@ -106,10 +134,31 @@ impl ClientFields {
         Self {
             client,
             scheme,
+            tls: None,
+            client_cert: ClientCert::Pass,
             forwarded_for: HeaderValue::from_str(&client.to_string())
                 .expect("invariant: an address is a header value"),
             forwarded: RefCell::new(None),
         }
+    }
+
+    /// Adds what is known of the connection's TLS.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        self.tls = Some(Arc::new(facts));
+    }
+
+    /// Says the client's certificate in `Client-Cert`, or that it has none by the
+    /// field's absence: what the client itself says there is not passed on.
+    pub fn show_certificate(&mut self, certificate: Option<HeaderValue>) {
+        self.client_cert = match certificate {
+            None => ClientCert::Remove,
+            Some(value) => ClientCert::Set(value),
+        };
+    }
+
+    /// What is known of the connection's TLS; none if it has none.
+    pub fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.tls.clone()
     }
 
     /// The client's address.
@@ -136,6 +185,7 @@ impl ClientFields {
             HeaderValue::from_static(self.scheme.as_str()),
         );
         headers.insert(header::FORWARDED, self.forwarded(host));
+        self.client_cert.apply(headers);
         // Nearly all requests come without one, which costs no look at its values.
         let came_through_others = headers.append(header::VIA, VIA);
         match came_through_others && gateways(headers) > MOST_GATEWAYS {

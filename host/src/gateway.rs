@@ -7,6 +7,7 @@
 
 mod check;
 mod control;
+mod entrances;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -17,21 +18,23 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::SystemTime,
 };
 
 use tokio::{sync::watch, task::JoinSet};
 
 pub use check::check;
+use entrances::Entrances;
 pub use reload::Environment;
 
 use crate::{
     admin::{self, Admin},
     config::{Config, Diagnostics},
-    listener,
+    observe::CertificateExpiry,
     plugin::Compiler,
     snapshot::{Current, Snapshot},
     worker::Shared,
@@ -62,7 +65,7 @@ pub enum StartError {
 /// A running gateway. Dropping it stops the control tasks; workers go on
 /// until `drain`.
 pub struct Gateway {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<(&'static str, SocketAddr)>,
     admin_address: Option<SocketAddr>,
     current: Arc<Current>,
     ready: Arc<AtomicBool>,
@@ -87,15 +90,14 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let (reloader, snapshot) = reload::Reloader::start(file, environment, compiler).await?;
         let config = Arc::clone(&snapshot.config);
-        let sockets = bind(&config)?;
+        let (entrances, sockets) = Entrances::bind(&snapshot)?;
         let admin_socket = bind_admin(&config)?;
-        let addresses = sockets
-            .iter()
-            .filter_map(|of_address| of_address.first()?.local_addr().ok())
-            .collect();
+        let addresses = entrances.urls(&sockets);
         let admin_address = admin_socket.as_ref().and_then(|s| s.local_addr().ok());
 
         let current = Arc::new(Current::new(snapshot));
+        let of = Arc::downgrade(&current);
+        (reloader.metrics()).certificates_from(move || certificates(&of));
         let (draining, drained) = watch::channel(false);
         let shared = Shared {
             current: Arc::clone(&current),
@@ -103,7 +105,7 @@ impl Gateway {
             limits: Arc::new(config.limits.clone()),
             draining: drained,
         };
-        let workers = start_workers(sockets, &config, &shared)?;
+        let workers = start_workers(sockets, &entrances, &config, &shared)?;
 
         let ready = Arc::new(AtomicBool::new(true));
         let mut control = JoinSet::new();
@@ -117,7 +119,7 @@ impl Gateway {
             };
             control.spawn_local(admin::serve(socket, admin));
         }
-        control::spawn(&mut control, reloader, Arc::clone(&current));
+        control::spawn(&mut control, reloader, entrances, Arc::clone(&current));
         Ok(Self {
             addresses,
             admin_address,
@@ -129,8 +131,9 @@ impl Gateway {
         })
     }
 
-    /// The addresses that traffic is accepted on, free ports filled in.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    /// The addresses that traffic is accepted on, free ports filled in, each
+    /// with its scheme: `http` or `https`.
+    pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
 
@@ -164,17 +167,18 @@ impl Gateway {
     }
 }
 
-type Sockets = Vec<Vec<std::net::TcpListener>>;
-
-/// One socket per address and worker.
-fn bind(config: &Config) -> Result<Sockets, StartError> {
-    (config.listeners.iter())
-        .map(|listener| {
-            let address = listener.address;
-            listener::bind(address, config.workers.get())
-                .map_err(|source| StartError::Listen { address, source })
-        })
-        .collect()
+/// How long the certificates of the current snapshot last.
+fn certificates(current: &Weak<Current>) -> Vec<CertificateExpiry> {
+    let snapshot = current.upgrade().map(|current| current.load());
+    let shown = snapshot
+        .iter()
+        .flat_map(|snapshot| &snapshot.tls.certificates);
+    let now = SystemTime::now();
+    let expiry = shown.map(|shown| CertificateExpiry {
+        file: shown.file.display().to_string(),
+        seconds: shown.seconds_left(now),
+    });
+    expiry.collect()
 }
 
 fn bind_admin(config: &Config) -> Result<Option<tokio::net::TcpListener>, StartError> {
@@ -192,13 +196,14 @@ fn bind_admin(config: &Config) -> Result<Option<tokio::net::TcpListener>, StartE
 }
 
 fn start_workers(
-    mut sockets: Sockets,
+    mut sockets: Vec<Vec<std::net::TcpListener>>,
+    entrances: &Entrances,
     config: &Config,
     shared: &Shared,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     (0..config.workers.get())
         .map(|index| {
-            let own = sockets.iter_mut().filter_map(Vec::pop).collect();
+            let own = entrances.sockets(&mut sockets);
             threads::start(index, own, shared.clone()).map_err(StartError::Worker)
         })
         .collect()

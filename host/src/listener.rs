@@ -4,7 +4,7 @@
 //! that the kernel spreads connections and no worker hands one to another.
 //! Accepting never fails for good and never waits for a client.
 
-use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
@@ -61,6 +61,7 @@ pub async fn accept(
     socket: std::net::TcpListener,
     worker: Rc<Worker>,
     connections: connection::Open,
+    entrance: Arc<connection::Entrance>,
 ) {
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
@@ -72,7 +73,9 @@ pub async fn accept(
             biased;
             _ = draining.wait_for(|draining| *draining) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => connection::spawn(stream, peer, &worker, &connections),
+                Ok((stream, peer)) => {
+                    connection::spawn(stream, peer, &worker, &connections, &entrance);
+                }
                 Err(error) => back_off(&error).await,
             },
         }
@@ -82,7 +85,7 @@ pub async fn accept(
     };
     while let Ok((stream, peer)) = listener.accept() {
         if let Ok(stream) = nonblocking(stream) {
-            connection::spawn(stream, peer, &worker, &connections);
+            connection::spawn(stream, peer, &worker, &connections, &entrance);
         }
     }
 }

@@ -261,8 +261,8 @@ fn run(config: PathBuf) -> Result<(), String> {
         let gateway = Gateway::start(config, environment(), compiler())
             .await
             .map_err(|error| error.to_string())?;
-        for address in gateway.addresses() {
-            tracing::info!("listening on http://{address}");
+        for (scheme, address) in gateway.addresses() {
+            tracing::info!("listening on {scheme}://{address}");
         }
         if let Some(address) = gateway.admin_address() {
             tracing::info!("admin on http://{address}");

@@ -95,6 +95,7 @@ fn admit(
         host: head.host,
         scheme: client.scheme(),
         takes_trailers,
+        tls: client.tls(),
         client: ClientAddr(client.client()),
         request_id,
         route,

@@ -17,6 +17,7 @@ impl Default for Limits {
             request_headers: 100,
             request_body: 10 * GIB,
             head_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(1),
             idle_connections: 64,
             idle_timeout: Duration::from_secs(55),
@@ -34,6 +35,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         "request_headers",
         "request_body",
         "head_timeout",
+        "handshake_timeout",
         "connect_timeout",
         "idle_connections",
         "idle_timeout",
@@ -53,6 +55,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
             size(item, 0..=GIB * 1024 * 1024)
         }),
         head_timeout: time("head_timeout", usual.head_timeout),
+        handshake_timeout: time("handshake_timeout", usual.handshake_timeout),
         connect_timeout: time("connect_timeout", usual.connect_timeout),
         idle_connections: number("idle_connections", usual.idle_connections, 0..=100_000),
         idle_timeout: time("idle_timeout", usual.idle_timeout),

@@ -27,6 +27,7 @@ mod instance;
 mod interpolate;
 mod json;
 mod limits;
+mod listener;
 mod load;
 mod matching;
 mod model;
@@ -56,11 +57,12 @@ mod tests;
 
 pub use allow::{Allow, Capability};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use listener::{ClientAuth, Listener, ListenerTls, TlsVersion};
 pub use load::{Reading, load, parse, read};
 pub use model::{
-    Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Listener,
-    Match, NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries,
-    RetryOn, Route, Service, Step,
+    Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Match,
+    NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn,
+    Route, Service, Step,
 };
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;

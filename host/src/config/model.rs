@@ -15,7 +15,7 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{Allow, PathPattern, Position, ServiceTls};
+use super::{Allow, Listener, PathPattern, Position, ServiceTls};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -37,13 +37,6 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Bounds on what clients and upstreams may make the gateway hold.
     pub limits: Limits,
-}
-
-/// One address that traffic is accepted on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// The address; port 0 picks a free one.
-    pub address: SocketAddr,
 }
 
 /// The admin listener.
@@ -164,6 +157,8 @@ pub struct Limits {
     pub request_body: u64,
     /// How long a client may take to send a head. Default 10 s.
     pub head_timeout: Duration,
+    /// How long a TLS handshake with a client may take. Default 10 s.
+    pub handshake_timeout: Duration,
     /// How long connecting to an instance may take. Default 1 s.
     pub connect_timeout: Duration,
     /// Idle connections kept per worker and instance. Default 64.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Allow, Capability, Config, HealthCheck, Instance, Isolation, Limits, Match, NamedFile, OnError,
-    PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn, Route, Service,
-    ServiceTls, Step, node::pointer_token, size,
+    Allow, Capability, Config, HealthCheck, Instance, Isolation, KeyPair, Limits, Listener,
+    ListenerTls, Match, NamedFile, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy,
+    Retries, RetryOn, Route, Service, ServiceTls, Step, node::pointer_token, size,
 };
 
 const HIDDEN: &str = "[redacted]";
@@ -37,7 +37,7 @@ impl Config {
         json!({
             "workers": self.workers,
             "listeners": self.listeners.iter()
-                .map(|listener| json!({ "address": listener.address.to_string() }))
+                .map(listener)
                 .collect::<Vec<_>>(),
             "admin": match &self.admin {
                 Some(admin) => json!({ "address": admin.address.to_string() }),
@@ -49,6 +49,28 @@ impl Config {
             "limits": limits(&self.limits),
         })
     }
+}
+
+fn listener(listener: &Listener) -> Value {
+    let pair = |pair: &KeyPair| {
+        let (certificate, key) = (pair.certificate.shown(), pair.key.shown());
+        json!({ "certificate": certificate, "key": key })
+    };
+    let tls = |tls: &ListenerTls| {
+        json!({
+            "certificates": tls.certificates.iter().map(pair).collect::<Vec<_>>(),
+            "client_auth": tls.client_auth.as_ref().map(|auth| json!({
+                "ca": auth.ca.shown(),
+                "required": auth.required,
+                "forward": auth.forward,
+            })),
+            "min_version": tls.min_version.as_str(),
+        })
+    };
+    json!({
+        "address": listener.address.to_string(),
+        "tls": listener.tls.as_ref().map(tls),
+    })
 }
 
 fn plugins(plugins: &Plugins) -> Value {
@@ -144,6 +166,7 @@ fn limits(limits: &Limits) -> Value {
         "request_headers": limits.request_headers,
         "request_body": size::shown(limits.request_body),
         "head_timeout": time(limits.head_timeout),
+        "handshake_timeout": time(limits.handshake_timeout),
         "connect_timeout": time(limits.connect_timeout),
         "idle_connections": limits.idle_connections,
         "idle_timeout": time(limits.idle_timeout),

@@ -1,13 +1,13 @@
-//! Reader of the whole configuration, and of its listeners.
+//! Reader of the whole configuration.
 
-use std::{cell::RefCell, net::SocketAddr, num::NonZeroUsize, path::Path, thread};
+use std::{cell::RefCell, num::NonZeroUsize, path::Path, thread};
 
 use super::{
-    Admin, Config, Diagnostics, Limits, Listener, Plugins,
-    address::socket,
+    Admin, Config, Diagnostics, Limits, Plugins,
     admin::admin,
     alike::note_routes_alike,
     limits::limits,
+    listener::listeners,
     node::Value,
     plugins::plugins,
     reader::{Fields, Item},
@@ -44,7 +44,7 @@ pub(super) fn config(
         None => Some(Admin::default()),
     };
     let listeners = fields.require("listeners", "[{ address: \"127.0.0.1:8080\" }]", |item| {
-        listeners(item, fields.get("admin").as_ref(), admin.as_ref())
+        listeners(item, base, fields.get("admin").as_ref(), admin.as_ref())
     });
     let names = service_names(&fields);
     let beside = Plugins::beside(base);
@@ -84,38 +84,4 @@ fn service_names<'a>(fields: &Fields<'a>) -> Services<'a> {
         _ => Vec::new(),
     };
     Services::new(names)
-}
-
-fn listeners(
-    item: &Item<'_>,
-    admin_item: Option<&Item<'_>>,
-    admin: Option<&Admin>,
-) -> Option<Vec<Listener>> {
-    let items = item.list("`- address: 127.0.0.1:8080`")?;
-    if items.is_empty() {
-        return item.mistake(
-            "without a listener no request can come in",
-            "such as `- address: 127.0.0.1:8080`",
-        );
-    }
-    let mut taken: Vec<(SocketAddr, String)> = Vec::new();
-    if let Some(admin) = admin {
-        let at = admin_item.map_or("by default".to_owned(), |item| format!("at {}", item.at()));
-        taken.push((admin.address, format!("the admin listener has it ({at})")));
-    }
-    let listeners = items.iter().filter_map(|item| listener(item, &mut taken));
-    Some(listeners.collect())
-}
-
-fn listener(item: &Item<'_>, taken: &mut Vec<(SocketAddr, String)>) -> Option<Listener> {
-    let fields = item.fields(&["address"])?;
-    let address = fields.require("address", "127.0.0.1:8080", socket)?;
-    if let Some((_, by)) = taken
-        .iter()
-        .find(|(other, _)| *other == address && address.port() != 0)
-    {
-        return item.mistake(format!("`{address}` is taken"), by.clone());
-    }
-    taken.push((address, format!("the listener at {} has it", item.at())));
-    Some(Listener { address })
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Config, Position,
+    Config, ListenerTls, Position,
     host::is_host,
     node::Value,
     reader::{Fields, Item},
@@ -61,10 +61,10 @@ pub struct ServiceTls {
 impl Config {
     /// The files that the configuration names, which are to be watched with it.
     pub fn files(&self) -> impl Iterator<Item = &NamedFile> {
-        self.services
-            .iter()
-            .filter_map(|s| s.tls.as_ref())
-            .flat_map(ServiceTls::files)
+        let listeners = self.listeners.iter().filter_map(|of| of.tls.as_ref());
+        let services = self.services.iter().filter_map(|of| of.tls.as_ref());
+        let of_listeners = listeners.flat_map(ListenerTls::files);
+        of_listeners.chain(services.flat_map(ServiceTls::files))
     }
 }
 
@@ -73,6 +73,17 @@ impl ServiceTls {
         let pair = self.identity.iter();
         let pair = pair.flat_map(|pair| [&pair.certificate, &pair.key]);
         self.ca.iter().chain(pair)
+    }
+}
+
+impl Config {
+    /// The files of the certificates that the gateway shows of itself.
+    pub fn shown_certificates(&self) -> impl Iterator<Item = &NamedFile> {
+        let listeners = self.listeners.iter().filter_map(|of| of.tls.as_ref());
+        let services = self.services.iter().filter_map(|of| of.tls.as_ref());
+        let pairs = listeners.flat_map(|tls| &tls.certificates);
+        let pairs = pairs.chain(services.filter_map(|tls| tls.identity.as_ref()));
+        pairs.map(|pair| &pair.certificate)
     }
 }
 
@@ -134,7 +145,7 @@ fn identity(fields: &Fields<'_>, base: &Path) -> Option<KeyPair> {
 }
 
 /// `certificate` and `key`, which must be there.
-fn key_pair(fields: &Fields<'_>, base: &Path) -> Option<KeyPair> {
+pub(super) fn key_pair(fields: &Fields<'_>, base: &Path) -> Option<KeyPair> {
     let file = |item: &Item<'_>| named_file(item, base);
     let certificate = fields.require("certificate", "tls/cert.pem", file);
     let key = fields.require("key", "tls/key.pem", file);
@@ -144,7 +155,7 @@ fn key_pair(fields: &Fields<'_>, base: &Path) -> Option<KeyPair> {
     })
 }
 
-fn named_file(item: &Item<'_>, base: &Path) -> Option<NamedFile> {
+pub(super) fn named_file(item: &Item<'_>, base: &Path) -> Option<NamedFile> {
     let path = text(item)?;
     if path.is_empty() || path.contains('\0') {
         return item.mistake("not the name of a file", "such as `tls/ca.pem`");

@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{discovery::Checker, snapshot::Current};
 
+use super::entrances::Entrances;
 use super::reload::{Outcome, Reloader};
 
 /// How often expired state and registrations are removed.
@@ -19,7 +20,12 @@ const SWEEP: Duration = Duration::from_secs(1);
 const REFILL: Duration = Duration::from_millis(10);
 
 /// Starts the tasks. They end when the set is dropped.
-pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Current>) {
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    reloader: Reloader,
+    entrances: Entrances,
+    current: Arc<Current>,
+) {
     let reloader = Arc::new(reloader);
     tasks.spawn_local(Checker::run(
         Arc::clone(reloader.registry()),
@@ -27,17 +33,20 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, reloader: Reloader, current: Arc<Cu
     ));
     tasks.spawn_local(sweep(Arc::clone(&reloader), Arc::clone(&current)));
     tasks.spawn_local(refill(Arc::clone(&reloader), Arc::clone(&current)));
-    tasks.spawn_local(reload(reloader, current));
+    tasks.spawn_local(reload(reloader, entrances, current));
 }
 
 /// Reloads whenever a file changed; one at a time.
-async fn reload(reloader: Arc<Reloader>, current: Arc<Current>) {
+async fn reload(reloader: Arc<Reloader>, entrances: Entrances, current: Arc<Current>) {
     let mut changes = reloader.watch();
     while changes.changed().await {
         let worker = Arc::clone(&reloader);
         let reloaded = tokio::task::spawn_blocking(move || worker.reload()).await;
         match reloaded {
-            Ok(Outcome::Changed(snapshot)) => current.swap(*snapshot),
+            Ok(Outcome::Changed(snapshot)) => {
+                entrances.follow(&snapshot);
+                current.swap(*snapshot);
+            }
             Ok(Outcome::Unchanged | Outcome::Refused) => {}
             Err(panic) => tracing::error!("a reload ended by a panic: {panic}"),
         }

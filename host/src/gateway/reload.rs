@@ -361,11 +361,18 @@ fn warn_of_doubtful(draft: &Draft) {
     }
 }
 
+/// True if what listens can go on and be as `new` says.
+fn listeners_can_become(started: &Config, new: &Config) -> bool {
+    let pairs = started.listeners.iter().zip(&new.listeners);
+    started.listeners.len() == new.listeners.len()
+        && pairs.into_iter().all(|(old, new)| old.can_become(new))
+}
+
 /// Says what of a new configuration waits for the next start.
 fn warn_of_fixed_parts(started: &Config, new: &Config) {
     let parts = [
         ("workers", started.workers != new.workers),
-        ("listeners", started.listeners != new.listeners),
+        ("listeners", !listeners_can_become(started, new)),
         ("admin", started.admin != new.admin),
         ("limits", started.limits != new.limits),
         (

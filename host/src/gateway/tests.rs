@@ -66,7 +66,7 @@ impl Started {
         });
         let (address, admin) = receive.recv().expect("the gateway starts");
         Self {
-            address,
+            address: address.1,
             admin,
             end: Some(end),
             thread: Some(thread),

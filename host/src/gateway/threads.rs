@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     rc::Rc,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -13,7 +14,8 @@ use tokio::{
 };
 
 use crate::{
-    connection, listener,
+    connection::{self, Entrance},
+    listener,
     worker::{Shared, Worker},
 };
 
@@ -21,11 +23,14 @@ use crate::{
 /// requests that are on their way.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// A socket, and what holds for its connections.
+pub(super) type Socket = (TcpListener, Arc<Entrance>);
+
 /// Starts a worker on sockets that are bound already. The thread ends when
 /// the gateway drains: after its last connection, or at the drain timeout.
 pub(super) fn start(
     index: usize,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     shared: Shared,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new()
@@ -41,16 +46,16 @@ pub(super) fn start(
         })
 }
 
-async fn run(index: usize, sockets: Vec<TcpListener>, shared: Shared) {
+async fn run(index: usize, sockets: Vec<Socket>, shared: Shared) {
     let drain_timeout = shared.limits.drain_timeout;
     let worker = Rc::new(Worker::new(index, shared));
     let connections = connection::Open::default();
     let prune = tokio::task::spawn_local(prune(Rc::clone(&worker)));
     let accepting: Vec<_> = sockets
         .into_iter()
-        .map(|socket| {
-            let worker = Rc::clone(&worker);
-            tokio::task::spawn_local(listener::accept(socket, worker, connections.clone()))
+        .map(|(socket, entrance)| {
+            let (worker, connections) = (Rc::clone(&worker), connections.clone());
+            tokio::task::spawn_local(listener::accept(socket, worker, connections, entrance))
         })
         .collect();
     for task in accepting {

@@ -31,6 +31,8 @@ pub struct Metrics {
     unrouted: Arc<RouteSeries>,
     plugins: PluginMetrics,
     connections: Connections,
+    handshake_failures: AtomicU64,
+    certificates: OnceLock<Source<Vec<CertificateExpiry>>>,
     upstream_connections: Connections,
     reloads: Reloads,
     health: OnceLock<Source<Vec<InstanceHealth>>>,
@@ -48,6 +50,15 @@ pub struct InstanceHealth {
     pub instance: String,
     /// True if it may be picked.
     pub healthy: bool,
+}
+
+/// How long a certificate lasts, as a scrape finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateExpiry {
+    /// Its file.
+    pub file: String,
+    /// Seconds until it expires; below 0 when it has.
+    pub seconds: i64,
 }
 
 /// The size of the plugins' shared state, as a scrape finds it.
@@ -107,6 +118,8 @@ impl Metrics {
             unrouted: Arc::new(RouteSeries::new(String::new())),
             plugins: PluginMetrics::default(),
             connections: Connections::default(),
+            handshake_failures: AtomicU64::new(0),
+            certificates: OnceLock::new(),
             upstream_connections: Connections::default(),
             reloads: Reloads::default(),
             health: OnceLock::new(),
@@ -191,6 +204,20 @@ impl Metrics {
         self.quarantines.get_or_init(|| Source(Box::new(read)));
     }
 
+    /// Where the certificates that the gateway shows are asked, at each scrape.
+    /// The first counts.
+    pub fn certificates_from(
+        &self,
+        read: impl Fn() -> Vec<CertificateExpiry> + Send + Sync + 'static,
+    ) {
+        self.certificates.get_or_init(|| Source(Box::new(read)));
+    }
+
+    /// Counts a TLS handshake with a client that came to nothing.
+    pub fn handshake_failed(&self) {
+        self.handshake_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The required plugins that are missing from now on.
     pub fn plugins_missing<'a>(&self, plugins: impl Iterator<Item = &'a String>) {
         let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,6 +238,7 @@ impl Metrics {
         self.render_health(&mut out);
         self.connections
             .render("portcullis_connections", "Connections of clients", &mut out);
+        self.render_tls(&mut out);
         let name = "portcullis_upstream_connections";
         self.upstream_connections
             .render(name, "Connections to instances", &mut out);
@@ -242,6 +270,20 @@ impl Metrics {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         for plugin in missing.iter() {
             out.sample(name, &[("plugin", plugin)], Number::Count(1));
+        }
+    }
+
+    fn render_tls(&self, out: &mut Exposition) {
+        let number = Number::Count(self.handshake_failures.load(Ordering::Relaxed));
+        let help = "TLS handshakes with clients that failed or took too long.";
+        let name = "portcullis_tls_handshake_failures_total";
+        out.single(name, Type::Counter, help, number);
+        let name = "portcullis_certificate_expiry_seconds";
+        let help = "Until a certificate that the gateway shows expires; below 0 when it has.";
+        out.family(name, Type::Gauge, help);
+        let certificates = self.certificates.get().map(|source| (source.0)());
+        for CertificateExpiry { file, seconds } in certificates.unwrap_or_default() {
+            out.sample(name, &[("file", &file)], Number::Level(seconds));
         }
     }
 

@@ -35,6 +35,6 @@ mod text;
 
 pub use filter::{BalancerMetrics, FilterMetrics, Hook};
 pub use limited::{Limit, Limited};
-pub use metrics::{InstanceHealth, Metrics, OpenConnection, StateFigures};
+pub use metrics::{CertificateExpiry, InstanceHealth, Metrics, OpenConnection, StateFigures};
 pub use plugin::{Owner, PluginMetrics};
 pub use route::RouteMetrics;

@@ -1,6 +1,6 @@
 //! Builds a snapshot: away from the workers, and all or nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics},
@@ -10,7 +10,7 @@ use crate::{
     pipeline::{Chooser, Pipeline, Step},
     plugin::{Configured, HostServices, Names, Plugin},
     router::Router,
-    tls::{self, Clients},
+    tls,
 };
 
 use super::{
@@ -39,7 +39,7 @@ pub struct Draft {
     balancers: Vec<Chooser<Ready>>,
     plugins: Vec<Arc<Plugin>>,
     missing: Missing,
-    clients: Clients,
+    tls: tls::Settings,
 }
 
 impl Builder {
@@ -80,7 +80,7 @@ impl Builder {
         // What reading has found includes routes that match alike.
         let read = mistakes.is_empty();
         let mut mistakes = mistakes;
-        let clients = Clients::read(&config, &mut mistakes);
+        let tls = tls::Settings::read(&config, &mut mistakes);
         let host = Arc::clone(&self.host);
         let mut filters = Filters::new(&config, library, names, host, mistakes, may_miss);
         filters.check_named();
@@ -110,7 +110,7 @@ impl Builder {
             filters: ready,
             balancers,
             missing,
-            clients,
+            tls,
         })
     }
 
@@ -140,6 +140,7 @@ impl Builder {
             routes: draft.routes.into_boxed_slice(),
             configured,
             seats,
+            tls: draft.tls,
             config: draft.config,
         })
     }
@@ -147,10 +148,8 @@ impl Builder {
     /// Makes the draft's services those of the registry; blocks for
     /// names that have to be resolved.
     pub fn apply(&self, draft: &Draft) -> Result<(), Diagnostics> {
-        let Draft {
-            config, clients, ..
-        } = draft;
-        let applied = self.registry.apply(&config.services, clients);
+        let Draft { config, tls, .. } = draft;
+        let applied = self.registry.apply(&config.services, &tls.clients);
         applied.map_err(|errors| {
             let mut mistakes = Diagnostics::new(&config.file);
             for error in errors {
@@ -247,12 +246,12 @@ impl Draft {
 
     /// What works and still deserves a look.
     pub fn warnings(&self) -> Diagnostics {
-        tls::warnings(&self.config)
+        self.tls.warnings(&self.config, SystemTime::now())
     }
 
     /// What tells the files of its TLS settings from others.
     pub fn tls(&self) -> Vec<[u8; 32]> {
-        self.clients.fingerprints()
+        self.tls.fingerprints()
     }
 
     /// Why they are missing, with positions.

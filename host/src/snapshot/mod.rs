@@ -27,6 +27,7 @@ use crate::{
     pipeline::Pipeline,
     plugin::{Configured, Plugin, Quarantine},
     router::Router,
+    tls,
 };
 
 /// One configuration plus one generation of plugins.
@@ -40,6 +41,8 @@ pub struct Snapshot {
     /// Required plugins that are not there or do not load, and why: what needs
     /// them answers 503.
     pub missing: BTreeMap<String, String>,
+    /// What TLS is spoken with, to clients and services.
+    pub tls: tls::Settings,
     /// Finds the route of a request.
     pub router: Router,
     routes: Box<[Route]>,

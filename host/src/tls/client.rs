@@ -131,14 +131,7 @@ fn roots(options: &ServiceTls, files: &mut Files<'_>) -> Option<RootCertStore> {
     let Some(ca) = &options.ca else {
         return system_roots(options, files);
     };
-    let mut store = RootCertStore::empty();
-    for certificate in files.certificates(ca)? {
-        if let Err(error) = store.add(certificate) {
-            let what = format!("has a certificate that is no root: {error}");
-            return files.mistake(ca, &what, "is it a certificate of an authority?");
-        }
-    }
-    Some(store)
+    files.roots(ca)
 }
 
 /// As many of the system's roots as can be used: there are always some that

@@ -3,9 +3,12 @@
 use std::{fs::File, io::Read};
 
 use ring::digest::{Context, SHA256};
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject},
+use rustls::{
+    RootCertStore,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 
 use crate::config::{Diagnostic, Diagnostics, NamedFile};
@@ -47,6 +50,18 @@ impl<'a> Files<'a> {
             ),
             Err(error) => self.mistake(file, &format!("is not PEM: {error}"), "is it whole?"),
         }
+    }
+
+    /// The roots in a file, at least one.
+    pub(super) fn roots(&mut self, file: &NamedFile) -> Option<RootCertStore> {
+        let mut store = RootCertStore::empty();
+        for certificate in self.certificates(file)? {
+            if let Err(error) = store.add(certificate) {
+                let what = format!("has a certificate that is no root: {error}");
+                return self.mistake(file, &what, "is it a certificate of an authority?");
+            }
+        }
+        Some(store)
     }
 
     /// The first private key in a file.

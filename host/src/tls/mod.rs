@@ -8,14 +8,19 @@
 //!
 //! Reading blocks: never on a worker.
 
+mod certificate;
 mod client;
+mod facts;
 mod file;
+mod server;
+mod settings;
 mod verify;
-mod warnings;
 
 pub use client::{BadName, ClientTls, Clients, server_name};
+pub use facts::{client_cert, facts};
 pub use rustls::pki_types::ServerName;
-pub use warnings::warnings;
+pub use server::ServerTls;
+pub use settings::{Settings, Shown};
 
 use std::sync::Arc;
 

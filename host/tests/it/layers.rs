@@ -38,6 +38,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "forwarding",
             "proxy",
             "respond",
+            "tls",
             "worker",
         ],
     ),
@@ -119,7 +120,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
         ],
     ),
     ("state", &[]),
-    ("tls", &["config"]),
+    ("tls", &["config", "exchange"]),
     (
         "upstream",
         &["body", "config", "exchange", "observe", "respond", "tls"],
@@ -141,8 +142,9 @@ const WORKER_MAY_USE: &[&str] = &[
 ];
 
 /// Crates and parts of the standard library, and the only modules that name them.
-const ONLY: [(&str, &[&str]); 11] = [
+const ONLY: [(&str, &[&str]); 12] = [
     ("wasmparser", &["plugin"]),
+    ("x509_cert", &["tls"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     (

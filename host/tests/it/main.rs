@@ -20,6 +20,7 @@ mod hostile_files;
 mod hostile_words;
 mod layers;
 mod limits;
+mod listeners_tls;
 mod quarantine;
 mod quotas;
 mod reload;

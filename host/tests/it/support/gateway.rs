@@ -16,13 +16,18 @@ use super::{Client, Reply, get, within};
 pub(crate) struct Gateway {
     child: Child,
     directory: TempDir,
+    /// The first listener.
     pub(crate) address: SocketAddr,
+    /// All listeners.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) admin: SocketAddr,
 }
 
 /// What every test's configuration begins with.
-const HEAD: &str =
-    "workers: 2\nlisteners: [{ address: \"127.0.0.1:0\" }]\nadmin: { address: \"127.0.0.1:0\" }\n";
+const HEAD: &str = "workers: 2\nadmin: { address: \"127.0.0.1:0\" }\n";
+
+/// The listener of those that bring none.
+const LISTENER: &str = "listeners: [{ address: \"127.0.0.1:0\" }]\n";
 
 impl Gateway {
     /// Starts a gateway with these plugins and this configuration, to which
@@ -52,22 +57,23 @@ impl Gateway {
             .stderr(log)
             .spawn()
             .expect("the gateway's binary starts");
-        let (mut address, mut admin) = (None, None);
+        let (mut addresses, mut admin) = (Vec::new(), None);
         // Compiling many plugins on a busy machine takes its time.
         let listens = within(Duration::from_secs(60), || {
             let log = read_log(directory.path());
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("the gateway ended with {status}:\n{log}");
             }
-            address = address_after(&log, "listening on http://");
-            admin = address_after(&log, "admin on http://");
-            address.is_some() && admin.is_some()
+            addresses = addresses_after(&log, "listening on ");
+            admin = addresses_after(&log, "admin on ").first().copied();
+            !addresses.is_empty() && admin.is_some()
         });
         assert!(listens, "the gateway does not listen within a minute");
         Self {
             child,
             directory,
-            address: address.expect("set above"),
+            address: addresses[0],
+            addresses,
             admin: admin.expect("set above"),
         }
     }
@@ -206,7 +212,11 @@ fn whole(config: &str) -> String {
             env!("CARGO_TARGET_TMPDIR")
         ),
     };
-    format!("{HEAD}{}\n{cache}", config.trim_end())
+    let listener = match config.contains("listeners:") {
+        true => "",
+        false => LISTENER,
+    };
+    format!("{HEAD}{listener}{}\n{cache}", config.trim_end())
 }
 
 /// Copies a standard plugin in one step.
@@ -240,8 +250,13 @@ fn read_log(directory: &Path) -> String {
     fs::read_to_string(directory.join("log")).unwrap_or_default()
 }
 
-fn address_after(log: &str, mark: &str) -> Option<SocketAddr> {
-    let rest = log.split(mark).nth(1)?;
-    let end = rest.find(|c: char| c.is_whitespace() || c == '\u{1b}');
-    rest[..end?].parse().ok()
+/// The addresses of the URLs that follow a mark.
+fn addresses_after(log: &str, mark: &str) -> Vec<SocketAddr> {
+    let urls = log.split(mark).skip(1);
+    let addresses = urls.filter_map(|rest| {
+        let rest = rest.split_once("://")?.1;
+        let end = rest.find(|c: char| c.is_whitespace() || c == '\u{1b}')?;
+        rest[..end].parse().ok()
+    });
+    addresses.collect()
 }
