@@ -1,8 +1,10 @@
 //! What a filter says at the end of a hook, and the answer it may give.
 
-use std::borrow::Cow;
+use std::{any::Any, borrow::Cow, fmt, rc::Rc};
 
 use serde::Serialize;
+
+use crate::{Refusal, host};
 
 /// What a filter says at the end of its request or response hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Answer {
     status: u16,
     headers: Vec<(Cow<'static, str>, Vec<u8>)>,
     body: Vec<u8>,
+    /// What comes after `body` from elsewhere, each with the bytes after it.
+    streams: Vec<(Rest, Vec<u8>)>,
 }
 
 impl Answer {
@@ -48,6 +52,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            streams: Vec::new(),
         }
     }
 
@@ -87,6 +92,22 @@ impl Answer {
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
+        self.streams.clear();
+        self
+    }
+
+    /// Adds to the body: bytes, text, or an [`http::Response`](crate::http::Response),
+    /// of which what has not been read goes to the client as it comes, without
+    /// passing through the plugin. An answer with such a part can be given once.
+    #[must_use]
+    pub fn part(mut self, part: impl Into<Part>) -> Self {
+        let part = part.into();
+        match self.streams.last_mut() {
+            Some((_, after)) => after.extend(part.bytes),
+            None => self.body.extend(part.bytes),
+        }
+        self.streams
+            .extend(part.rest.map(|rest| (rest, Vec::new())));
         self
     }
 
@@ -113,14 +134,103 @@ impl Answer {
         std::str::from_utf8(self.header_value(name)?).ok()
     }
 
-    /// The body.
+    /// The body, up to the first part that was not read.
     pub fn body_bytes(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text; bytes that are not UTF-8 are replaced.
+    /// [`body_bytes`](Self::body_bytes) as text; bytes that are not UTF-8 are replaced.
     pub fn body_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
+    }
+
+    /// What was not read, each with the bytes after it.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (&Rest, &[u8])> {
+        let streams = self.streams.iter();
+        streams.map(|(rest, after)| (rest, after.as_slice()))
+    }
+
+    /// Hands it over to the gateway.
+    pub(crate) fn respond(&self) -> Result<(), Refusal> {
+        if let Some((rest, _)) = self.streams.first() {
+            return (rest.respond)(self);
+        }
+        let headers: Vec<(&str, &[u8])> = self.headers().collect();
+        host::exchange::respond(self.status, &headers, &self.body)
+    }
+}
+
+/// A part of an answer's body, for [`Answer::part`].
+#[derive(Debug, Clone)]
+pub struct Part {
+    bytes: Vec<u8>,
+    rest: Option<Rest>,
+}
+
+impl Part {
+    /// Bytes that are there.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            rest: None,
+        }
+    }
+
+    /// Bytes that are there, and then some that are not yet.
+    pub(crate) fn rest(bytes: Vec<u8>, rest: Rest) -> Self {
+        Self {
+            bytes,
+            rest: Some(rest),
+        }
+    }
+}
+
+macro_rules! from_bytes {
+    ($($bytes:ty),*) => {$(
+        impl From<$bytes> for Part {
+            fn from(bytes: $bytes) -> Self {
+                Self::bytes(bytes)
+            }
+        }
+    )*};
+}
+
+from_bytes!(Vec<u8>, String, &str, &[u8]);
+
+/// How an answer with parts that were not read is handed over.
+type Respond = fn(&Answer) -> Result<(), Refusal>;
+
+/// What has not been read yet of somebody else's answer. Its type, and what can
+/// be done with it, are left to the module that makes it: an answer without
+/// such parts must not import what they need.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    call: Rc<dyn Any>,
+    respond: Respond,
+}
+
+impl Rest {
+    pub(crate) fn new(call: Rc<dyn Any>, respond: Respond) -> Self {
+        Self { call, respond }
+    }
+
+    pub(crate) fn call(&self) -> &dyn Any {
+        &*self.call
+    }
+}
+
+/// The same one.
+impl PartialEq for Rest {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.call, &other.call)
+    }
+}
+
+impl Eq for Rest {}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rest")
     }
 }
 
@@ -157,5 +267,15 @@ mod tests {
         assert_eq!(answer.header_text("x-A"), Some("1"));
         assert_eq!(answer.header_text("x-b"), None);
         assert_eq!(answer.header_value("x-b"), Some(&[0xff][..]));
+    }
+
+    #[test]
+    fn parts_of_bytes_add_up_and_a_body_replaces_them() {
+        let answer = Answer::new(200)
+            .part("a")
+            .part(vec![b'b'])
+            .part("c".to_owned());
+        assert_eq!(answer, Answer::new(200).body("abc"));
+        assert_eq!(answer.body("d").body_text(), "d");
     }
 }

@@ -79,6 +79,90 @@ pub mod completion {
     });
 }
 
+/// `export portcullis:gateway/request-body`.
+pub mod request_body {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world request-body { export portcullis:gateway/request-body@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/request-body",
+        pub_export_macro: true,
+        export_macro_name: "export_request_body",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/response-body`.
+pub mod response_body {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world response-body { export portcullis:gateway/response-body@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/response-body",
+        pub_export_macro: true,
+        export_macro_name: "export_response_body",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/request-buffered`.
+pub mod request_buffered {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world request-buffered { export portcullis:gateway/request-buffered@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/request-buffered",
+        pub_export_macro: true,
+        export_macro_name: "export_request_buffered",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/response-buffered`.
+pub mod response_buffered {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world response-buffered { export portcullis:gateway/response-buffered@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/response-buffered",
+        pub_export_macro: true,
+        export_macro_name: "export_response_buffered",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/capabilities`.
+pub mod capabilities {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world capabilities { export portcullis:gateway/capabilities@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/capabilities",
+        pub_export_macro: true,
+        export_macro_name: "export_capabilities",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/startup`.
+pub mod startup {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world startup { export portcullis:gateway/startup@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/startup",
+        pub_export_macro: true,
+        export_macro_name: "export_startup",
+        generate_all,
+    });
+}
+
+/// `export portcullis:gateway/tick`.
+pub mod tick {
+    wit_bindgen::generate!({
+        inline: "package portcullis:sdk; world tick { export portcullis:gateway/tick@0.1.0; }",
+        path: "../../wit",
+        world: "portcullis:sdk/tick",
+        pub_export_macro: true,
+        export_macro_name: "export_tick",
+        generate_all,
+    });
+}
+
 /// `export portcullis:gateway/balancer`.
 pub mod balancer {
     wit_bindgen::generate!({

@@ -3,19 +3,37 @@
 
 use std::cell::RefCell;
 
-use crate::{Exchange, Instance, Outcome, Plugin, Result, Said, bindings};
+use crate::{
+    Body, Chunk, ChunkSaid, Exchange, Instance, Outcome, Plugin, Result, Said, bindings,
+    body::Bodies, plugin,
+};
 
-/// Where a component keeps its one instance of the author's type.
+/// Where a component keeps its one instance of the author's type, and what that
+/// keeps of the bodies in flight.
 ///
-/// A component runs on one thread and no hook calls another, so a `RefCell`
-/// is all the care that is needed.
-#[derive(Debug, Default)]
-pub struct Slot<P>(RefCell<Option<P>>);
+/// A component runs on one thread and no hook is called while another runs or
+/// waits, so a `RefCell` is all the care that is needed.
+#[derive(Debug)]
+pub struct Slot<P: Plugin> {
+    plugin: RefCell<Option<P>>,
+    requests: RefCell<Bodies<P::RequestBody>>,
+    responses: RefCell<Bodies<P::ResponseBody>>,
+}
+
+impl<P: Plugin> Default for Slot<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<P: Plugin> Slot<P> {
     /// An empty one.
     pub const fn new() -> Self {
-        Self(RefCell::new(None))
+        Self {
+            plugin: RefCell::new(None),
+            requests: RefCell::new(Bodies::new()),
+            responses: RefCell::new(Bodies::new()),
+        }
     }
 
     /// The exported `describe`.
@@ -33,7 +51,7 @@ impl<P: Plugin> Slot<P> {
     /// The author's own text.
     pub fn configure(&self, text: &str) -> Result<(), String> {
         let plugin = P::from_configuration(text).map_err(|error| error.to_string())?;
-        *self.0.borrow_mut() = Some(plugin);
+        *self.plugin.borrow_mut() = Some(plugin);
         Ok(())
     }
 
@@ -49,6 +67,75 @@ impl<P: Plugin> Slot<P> {
         V::from_said(Said::of(
             self.with(|plugin, exchange| plugin.response(exchange)),
         ))
+    }
+
+    /// The exported `on-request-body`.
+    pub fn request_body<V: FromChunkSaid>(&self, stream: u64, length: u32, end: bool) -> V {
+        let mut state = self.requests.borrow_mut().take(stream);
+        let mut chunk = Chunk::current(length, end);
+        let said = ChunkSaid::of(
+            self.with(|plugin, exchange| plugin.request_body(exchange, &mut state, &mut chunk)),
+        );
+        if said.goes_on(end) {
+            self.requests.borrow_mut().put(stream, state);
+        }
+        V::from_said(said)
+    }
+
+    /// The exported `on-request-body-dropped`.
+    pub fn request_body_dropped(&self, stream: u64) {
+        self.requests.borrow_mut().dropped(stream);
+    }
+
+    /// The exported `on-response-body`.
+    pub fn response_body<V: FromChunkSaid>(&self, stream: u64, length: u32, end: bool) -> V {
+        let mut state = self.responses.borrow_mut().take(stream);
+        let mut chunk = Chunk::current(length, end);
+        let said = ChunkSaid::of(
+            self.with(|plugin, exchange| plugin.response_body(exchange, &mut state, &mut chunk)),
+        );
+        if said.goes_on(end) {
+            self.responses.borrow_mut().put(stream, state);
+        }
+        V::from_said(said)
+    }
+
+    /// The exported `on-response-body-dropped`.
+    pub fn response_body_dropped(&self, stream: u64) {
+        self.responses.borrow_mut().dropped(stream);
+    }
+
+    /// The exported `on-request-buffered`.
+    pub fn request_buffered<V: FromSaid>(&self, length: u32) -> V {
+        let mut body = Body::current(length);
+        let said = self.with(|plugin, exchange| plugin.request_buffered(exchange, &mut body));
+        V::from_said(Said::of_body(said, &mut body))
+    }
+
+    /// The exported `on-response-buffered`.
+    pub fn response_buffered<V: FromSaid>(&self, length: u32) -> V {
+        let mut body = Body::current(length);
+        let said = self.with(|plugin, exchange| plugin.response_buffered(exchange, &mut body));
+        V::from_said(Said::of_body(said, &mut body))
+    }
+
+    /// The exported `optional`.
+    pub fn optional() -> Vec<String> {
+        P::OPTIONAL.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// The exported `on-start`.
+    ///
+    /// # Errors
+    /// The author's own text.
+    pub fn start(&self) -> Result<(), String> {
+        self.with(|plugin, _| plugin.start())
+            .map_err(|error| error.to_string())
+    }
+
+    /// The exported `on-tick`.
+    pub fn tick(&self) {
+        plugin::ticked(self.with(|plugin, _| plugin.tick()));
     }
 
     /// The exported `on-completion`.
@@ -67,7 +154,7 @@ impl<P: Plugin> Slot<P> {
     }
 
     fn with<T>(&self, hook: impl FnOnce(&mut P, &mut Exchange) -> T) -> T {
-        let mut plugin = self.0.borrow_mut();
+        let mut plugin = self.plugin.borrow_mut();
         hook(
             plugin.get_or_insert_with(unconfigured),
             &mut Exchange::current(),
@@ -107,5 +194,34 @@ macro_rules! from_said {
 
 from_said!(
     bindings::request::exports::portcullis::gateway::request::Verdict,
-    bindings::response::exports::portcullis::gateway::response::Verdict
+    bindings::response::exports::portcullis::gateway::response::Verdict,
+    bindings::request_buffered::exports::portcullis::gateway::request_buffered::Verdict,
+    bindings::response_buffered::exports::portcullis::gateway::response_buffered::Verdict
+);
+
+/// The chunk verdict's type of each body hook's world.
+pub trait FromChunkSaid {
+    /// Translates.
+    fn from_said(said: ChunkSaid) -> Self;
+}
+
+macro_rules! from_chunk_said {
+    ($($verdict:path),*) => {$(
+        impl FromChunkSaid for $verdict {
+            fn from_said(said: ChunkSaid) -> Self {
+                match said {
+                    ChunkSaid::Pass => Self::Pass,
+                    ChunkSaid::PassRest => Self::PassRest,
+                    ChunkSaid::Replace => Self::Replace,
+                    ChunkSaid::Respond => Self::Respond,
+                    ChunkSaid::Fail => Self::Fail,
+                }
+            }
+        }
+    )*};
+}
+
+from_chunk_said!(
+    bindings::request_body::exports::portcullis::gateway::request_body::ChunkVerdict,
+    bindings::response_body::exports::portcullis::gateway::response_body::ChunkVerdict
 );

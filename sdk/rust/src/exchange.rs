@@ -1,6 +1,10 @@
 //! The exchange in flight, as hooks read and change it.
 
-use crate::{Error, Refusal, Result, host::exchange as host};
+use crate::{
+    Error, Refusal, Result,
+    body::Side,
+    host::{body, exchange as host},
+};
 
 /// One request and, once there is one, its response.
 ///
@@ -253,6 +257,31 @@ impl Exchange {
     /// Removes all values of a response header; true if there were any.
     pub fn remove_response_header(&mut self, name: &str) -> bool {
         host::remove_response_header(name)
+    }
+}
+
+/// What is to become of a body, said in the hook that sees its head:
+/// `on_request` for the request's, `on_response` for the response's.
+impl Exchange {
+    /// This filter has no use for this body: its body hooks are not called, and
+    /// the body passes it by without a copy.
+    pub fn skip_body(&mut self, side: Side) -> Result<()> {
+        checked("skip", body::skip(side))
+    }
+
+    /// Asks for the body without its `content-encoding` (gzip, deflate, br). This
+    /// filter, those after it and the receiver get the plain bytes. Refused as
+    /// [`Refusal::Invalid`] if the coding is another; nothing happens if there is
+    /// none.
+    pub fn decode_body(&mut self, side: Side) -> Result<()> {
+        checked("decode", body::decode(side))
+    }
+
+    /// Holds the head back until the first bytes have come out of the last
+    /// filter, or the body has ended: until then a hook that sees the body as it
+    /// streams by may answer instead.
+    pub fn hold_head(&mut self, side: Side) -> Result<()> {
+        checked("hold-head", body::hold_head(side))
     }
 }
 

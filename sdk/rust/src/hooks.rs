@@ -1,6 +1,9 @@
 //! Which of its hooks a plugin has no use for with its configuration.
 
-use crate::host::hooks as host;
+use crate::{
+    body::Side,
+    host::{body, hooks as host},
+};
 
 pub use crate::bindings::imports::portcullis::gateway::hooks::Hook;
 
@@ -46,4 +49,11 @@ pub use crate::bindings::imports::portcullis::gateway::hooks::Hook;
 /// In a component it traps outside `configure`.
 pub fn skip(hook: Hook) {
     host::skip(hook);
+}
+
+/// Says, within `configure`, that this configuration has no use for bodies of
+/// this side: they pass the filter by without a copy.
+pub fn skip_body(side: Side) {
+    // The one refusal there is would be for another hook than `configure`.
+    let _ = body::skip(side);
 }

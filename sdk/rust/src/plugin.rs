@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Exchange, Instance, Outcome, Result, Verdict, host};
+use crate::{Body, Chunk, ChunkVerdict, Error, Exchange, Instance, Outcome, Result, Verdict, host};
 
 /// A plugin, as `#[plugin]` implements it. Not to be implemented by hand.
 #[doc(hidden)]
@@ -13,6 +13,12 @@ pub trait Plugin: Sized + 'static {
     const SUMMARY: &'static str;
     /// The version of the author's crate.
     const VERSION: &'static str;
+    /// Capabilities that it can do without.
+    const OPTIONAL: &'static [&'static str];
+    /// What it keeps of a request's body from one chunk to the next.
+    type RequestBody: Default + 'static;
+    /// What it keeps of a response's.
+    type ResponseBody: Default + 'static;
 
     /// JSON Schema of the configuration, as JSON text.
     fn schema() -> String {
@@ -32,8 +38,48 @@ pub trait Plugin: Sized + 'static {
         Ok(Verdict::Next)
     }
 
+    /// The request's body as it streams by.
+    fn request_body(
+        &mut self,
+        _exchange: &mut Exchange,
+        _state: &mut Self::RequestBody,
+        _chunk: &mut Chunk,
+    ) -> Result<ChunkVerdict> {
+        Ok(ChunkVerdict::PassRest)
+    }
+
+    /// The response's body as it streams by.
+    fn response_body(
+        &mut self,
+        _exchange: &mut Exchange,
+        _state: &mut Self::ResponseBody,
+        _chunk: &mut Chunk,
+    ) -> Result<ChunkVerdict> {
+        Ok(ChunkVerdict::PassRest)
+    }
+
+    /// The request with its whole body.
+    fn request_buffered(&mut self, _exchange: &mut Exchange, _body: &mut Body) -> Result<Verdict> {
+        Ok(Verdict::Next)
+    }
+
+    /// The response with its whole body.
+    fn response_buffered(&mut self, _exchange: &mut Exchange, _body: &mut Body) -> Result<Verdict> {
+        Ok(Verdict::Next)
+    }
+
     /// The completion hook.
     fn completion(&mut self, _exchange: &mut Exchange, _outcome: &Outcome) {}
+
+    /// The start.
+    fn start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Work in the background.
+    fn tick(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// The balancer's list of instances.
     fn instances(&mut self, _instances: Vec<Instance>) {}
@@ -85,11 +131,66 @@ impl Said {
                 Err(failure) => return failed(&failure),
             },
         };
-        let headers: Vec<(&str, &[u8])> = answer.headers().collect();
-        match host::exchange::respond(answer.status(), &headers, answer.body_bytes()) {
+        match answer.respond() {
             Ok(()) => Self::Respond,
             Err(refusal) => failed(&Error::refused("the answer", refusal)),
         }
+    }
+
+    /// [`of`](Self::of) a hook that saw a whole body, which goes on as the hook
+    /// has left it.
+    pub fn of_body(result: Result<Verdict>, body: &mut Body) -> Self {
+        match Self::of(result) {
+            Self::Next => match body.hand_on() {
+                Ok(()) => Self::Next,
+                Err(error) => failed(&error),
+            },
+            said => said,
+        }
+    }
+}
+
+/// A body hook's result in the words of `chunk-verdicts.chunk-verdict`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkSaid {
+    /// The chunk goes on as it is.
+    Pass,
+    /// So does the rest.
+    PassRest,
+    /// What was written goes on in its place.
+    Replace,
+    /// Send what was handed over.
+    Respond,
+    /// The filter failed, and said why in the log.
+    Fail,
+}
+
+impl ChunkSaid {
+    /// Hands an answer over to the gateway, or a failure to its log.
+    pub fn of(result: Result<ChunkVerdict>) -> Self {
+        let verdict = match result {
+            Ok(ChunkVerdict::Pass) => return Self::Pass,
+            Ok(ChunkVerdict::PassRest) => return Self::PassRest,
+            Ok(ChunkVerdict::Replace) => return Self::Replace,
+            Ok(ChunkVerdict::Respond(answer)) => Ok(Verdict::Respond(answer)),
+            Err(error) => Err(error),
+        };
+        match Said::of(verdict) {
+            Said::Respond => Self::Respond,
+            Said::Next | Said::Fail => Self::Fail,
+        }
+    }
+
+    /// True if the hook will be called again for this body.
+    pub fn goes_on(self, end: bool) -> bool {
+        !end && matches!(self, Self::Pass | Self::Replace)
+    }
+}
+
+/// Takes note of how work in the background ended.
+pub fn ticked(result: Result<()>) {
+    if let Err(error) = result {
+        failed(&error);
     }
 }
 

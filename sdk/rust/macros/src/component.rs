@@ -2,19 +2,30 @@
 //! the export macro of that hook's world.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::Type;
 
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, Kind};
 
 /// Writes them, for WebAssembly only.
-pub(crate) fn expand(ty: &Type, hooks: &Hooks<'_>) -> TokenStream {
+pub(crate) fn expand(ty: &Type, hooks: &Hooks<'_>, optional: bool) -> TokenStream {
     let mut exports = vec![metadata(ty)];
-    exports.extend(hooks.configure.map(|_| configuration()));
-    exports.extend(hooks.request.map(|_| request()));
-    exports.extend(hooks.response.map(|_| response()));
-    exports.extend(hooks.completion.map(|_| completion()));
-    exports.extend(hooks.pick.map(|_| balancer()));
+    exports.extend(optional.then(|| capabilities(ty)));
+    exports.extend(hooks.iter().filter_map(|hook| match hook.kind {
+        Kind::Configure => Some(configuration()),
+        Kind::Start => Some(startup()),
+        Kind::Request => Some(verdict("request")),
+        Kind::RequestBody => Some(chunks("request")),
+        Kind::RequestBuffered => Some(buffered("request")),
+        Kind::Response => Some(verdict("response")),
+        Kind::ResponseBody => Some(chunks("response")),
+        Kind::ResponseBuffered => Some(buffered("response")),
+        Kind::Completion => Some(completion()),
+        Kind::Tick => Some(tick()),
+        Kind::Pick => Some(balancer()),
+        // Exported with `pick`, which is always there, too.
+        Kind::InstancesChanged => None,
+    }));
     quote! {
         #[cfg(target_family = "wasm")]
         const _: () = {
@@ -60,26 +71,97 @@ fn configuration() -> TokenStream {
     }
 }
 
-fn request() -> TokenStream {
+/// The hook of a head: `on_request` or `on_response`.
+fn verdict(side: &str) -> TokenStream {
+    let world = format_ident!("{side}");
+    let hook = format_ident!("on_{side}");
+    let export = format_ident!("export_{side}");
     quote! {
-        impl bindings::request::exports::portcullis::gateway::request::Guest for Component {
-            fn on_request() -> bindings::request::exports::portcullis::gateway::request::Verdict {
-                INSTANCE.with(|slot| slot.request())
+        impl bindings::#world::exports::portcullis::gateway::#world::Guest for Component {
+            fn #hook() -> bindings::#world::exports::portcullis::gateway::#world::Verdict {
+                INSTANCE.with(|slot| slot.#world())
             }
         }
-        bindings::request::export_request!(Component with_types_in bindings::request);
+        bindings::#world::#export!(Component with_types_in bindings::#world);
     }
 }
 
-fn response() -> TokenStream {
+/// The hook of a whole body.
+fn buffered(side: &str) -> TokenStream {
+    let world = format_ident!("{side}_buffered");
+    let hook = format_ident!("on_{side}_buffered");
+    let export = format_ident!("export_{side}_buffered");
     quote! {
-        impl bindings::response::exports::portcullis::gateway::response::Guest for Component {
-            fn on_response()
-            -> bindings::response::exports::portcullis::gateway::response::Verdict {
-                INSTANCE.with(|slot| slot.response())
+        impl bindings::#world::exports::portcullis::gateway::#world::Guest for Component {
+            fn #hook(
+                length: u32,
+            ) -> bindings::#world::exports::portcullis::gateway::#world::Verdict {
+                INSTANCE.with(|slot| slot.#world(length))
             }
         }
-        bindings::response::export_response!(Component with_types_in bindings::response);
+        bindings::#world::#export!(Component with_types_in bindings::#world);
+    }
+}
+
+/// The hooks of a body that streams by.
+fn chunks(side: &str) -> TokenStream {
+    let world = format_ident!("{side}_body");
+    let hook = format_ident!("on_{side}_body");
+    let dropped = format_ident!("{side}_body_dropped");
+    let on_dropped = format_ident!("on_{side}_body_dropped");
+    let export = format_ident!("export_{side}_body");
+    quote! {
+        impl bindings::#world::exports::portcullis::gateway::#world::Guest for Component {
+            fn #hook(
+                stream: u64,
+                length: u32,
+                end: bool,
+            ) -> bindings::#world::exports::portcullis::gateway::#world::ChunkVerdict {
+                INSTANCE.with(|slot| slot.#world(stream, length, end))
+            }
+
+            fn #on_dropped(stream: u64) {
+                INSTANCE.with(|slot| slot.#dropped(stream))
+            }
+        }
+        bindings::#world::#export!(Component with_types_in bindings::#world);
+    }
+}
+
+fn capabilities(ty: &Type) -> TokenStream {
+    quote! {
+        impl bindings::capabilities::exports::portcullis::gateway::capabilities::Guest
+            for Component
+        {
+            fn optional() -> ::std::vec::Vec<::std::string::String> {
+                ::portcullis_sdk::component::Slot::<#ty>::optional()
+            }
+        }
+        bindings::capabilities::export_capabilities!(
+            Component with_types_in bindings::capabilities
+        );
+    }
+}
+
+fn startup() -> TokenStream {
+    quote! {
+        impl bindings::startup::exports::portcullis::gateway::startup::Guest for Component {
+            fn on_start() -> ::core::result::Result<(), ::std::string::String> {
+                INSTANCE.with(|slot| slot.start())
+            }
+        }
+        bindings::startup::export_startup!(Component with_types_in bindings::startup);
+    }
+}
+
+fn tick() -> TokenStream {
+    quote! {
+        impl bindings::tick::exports::portcullis::gateway::tick::Guest for Component {
+            fn on_tick() {
+                INSTANCE.with(|slot| slot.tick())
+            }
+        }
+        bindings::tick::export_tick!(Component with_types_in bindings::tick);
     }
 }
 

@@ -1,107 +1,241 @@
 //! Which hooks an `impl` has, and the mistakes that can be named right there.
 
-use syn::{Error, ImplItem, ImplItemFn, ItemImpl, Result};
+use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, Result, Type};
 
-const ALL: &str = "`configure`, `on_request`, `on_response`, `on_completion`, \
-                   `instances_changed`, `pick`";
-
-/// The hooks' functions, as far as they exist.
-#[derive(Default)]
-pub(crate) struct Hooks<'a> {
-    pub(crate) configure: Option<&'a ImplItemFn>,
-    pub(crate) request: Option<&'a ImplItemFn>,
-    pub(crate) response: Option<&'a ImplItemFn>,
-    pub(crate) completion: Option<&'a ImplItemFn>,
-    pub(crate) instances_changed: Option<&'a ImplItemFn>,
-    pub(crate) pick: Option<&'a ImplItemFn>,
+/// A hook's function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Configure,
+    Start,
+    Request,
+    RequestBody,
+    RequestBuffered,
+    Response,
+    ResponseBody,
+    ResponseBuffered,
+    Completion,
+    Tick,
+    InstancesChanged,
+    Pick,
 }
+
+/// What a hook's function has to look like.
+struct Form {
+    kind: Kind,
+    name: &'static str,
+    text: &'static str,
+    /// With `self`.
+    arguments: usize,
+    /// Whether it may wait, and so be an `async fn`.
+    waits: bool,
+}
+
+const FORMS: [Form; 12] = [
+    Form {
+        kind: Kind::Configure,
+        name: "configure",
+        text: "fn configure(config: Config) -> Result<Self>",
+        arguments: 1,
+        waits: false,
+    },
+    Form {
+        kind: Kind::Start,
+        name: "on_start",
+        text: "async fn on_start(&mut self) -> Result<()>",
+        arguments: 1,
+        waits: true,
+    },
+    Form {
+        kind: Kind::Request,
+        name: "on_request",
+        text: "fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict>",
+        arguments: 2,
+        waits: true,
+    },
+    Form {
+        kind: Kind::RequestBody,
+        name: "on_request_body",
+        text: "fn on_request_body(&mut self, exchange: &mut Exchange, state: &mut State, \
+               chunk: &mut Chunk) -> Result<ChunkVerdict>`, with or without `state",
+        arguments: 4,
+        waits: false,
+    },
+    Form {
+        kind: Kind::RequestBuffered,
+        name: "on_request_buffered",
+        text: "fn on_request_buffered(&mut self, exchange: &mut Exchange, body: &mut Body) \
+               -> Result<Verdict>",
+        arguments: 3,
+        waits: true,
+    },
+    Form {
+        kind: Kind::Response,
+        name: "on_response",
+        text: "fn on_response(&mut self, exchange: &mut Exchange) -> Result<Verdict>",
+        arguments: 2,
+        waits: true,
+    },
+    Form {
+        kind: Kind::ResponseBody,
+        name: "on_response_body",
+        text: "fn on_response_body(&mut self, exchange: &mut Exchange, state: &mut State, \
+               chunk: &mut Chunk) -> Result<ChunkVerdict>`, with or without `state",
+        arguments: 4,
+        waits: false,
+    },
+    Form {
+        kind: Kind::ResponseBuffered,
+        name: "on_response_buffered",
+        text: "fn on_response_buffered(&mut self, exchange: &mut Exchange, body: &mut Body) \
+               -> Result<Verdict>",
+        arguments: 3,
+        waits: true,
+    },
+    Form {
+        kind: Kind::Completion,
+        name: "on_completion",
+        text: "fn on_completion(&mut self, exchange: &mut Exchange, outcome: &Outcome)",
+        arguments: 3,
+        waits: false,
+    },
+    Form {
+        kind: Kind::Tick,
+        name: "on_tick",
+        text: "async fn on_tick(&mut self) -> Result<()>",
+        arguments: 1,
+        waits: true,
+    },
+    Form {
+        kind: Kind::InstancesChanged,
+        name: "instances_changed",
+        text: "fn instances_changed(&mut self, instances: Vec<Instance>)",
+        arguments: 2,
+        waits: false,
+    },
+    Form {
+        kind: Kind::Pick,
+        name: "pick",
+        text: "fn pick(&mut self, exchange: &mut Exchange, attempt: u32) -> Option<u32>",
+        arguments: 3,
+        waits: false,
+    },
+];
+
+/// One hook that was written.
+#[derive(Clone, Copy)]
+pub(crate) struct Hook<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) function: &'a ImplItemFn,
+    /// The type of what a body hook keeps from one chunk to the next.
+    pub(crate) state: Option<&'a Type>,
+}
+
+/// The hooks that were written.
+#[derive(Default)]
+pub(crate) struct Hooks<'a>(Vec<Hook<'a>>);
 
 impl<'a> Hooks<'a> {
     /// Looks at the functions of an `impl`.
     pub(crate) fn of(item: &'a ItemImpl) -> Result<Self> {
         let mut hooks = Self::default();
         for item in &item.items {
-            let ImplItem::Fn(function) = item else {
-                continue;
-            };
-            hooks.note(function)?;
+            if let ImplItem::Fn(function) = item {
+                hooks.0.extend(hook(function)?);
+            }
         }
         hooks.check(item)?;
         Ok(hooks)
     }
 
-    fn note(&mut self, function: &'a ImplItemFn) -> Result<()> {
-        let name = &function.sig.ident;
-        let place = match name.to_string().as_str() {
-            "configure" => &mut self.configure,
-            "on_request" => &mut self.request,
-            "on_response" => &mut self.response,
-            "on_completion" => &mut self.completion,
-            "instances_changed" => &mut self.instances_changed,
-            "pick" => &mut self.pick,
-            other if other.starts_with("on_") => {
-                let message =
-                    format!("`{other}` is no hook and would never be called; the hooks are {ALL}");
-                return Err(Error::new(name.span(), message));
-            }
-            _ => return Ok(()),
-        };
-        *place = Some(function);
-        check_shape(function)
+    /// The hook of a kind, if it was written.
+    pub(crate) fn find(&self, kind: Kind) -> Option<Hook<'a>> {
+        self.iter().find(|hook| hook.kind == kind)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Hook<'a>> {
+        self.0.iter().copied()
     }
 
     fn check(&self, item: &ItemImpl) -> Result<()> {
-        match (self.instances_changed, self.pick) {
-            (Some(alone), None) => {
-                return Err(Error::new(
-                    alone.sig.ident.span(),
-                    "a balancer needs both hooks: `pick` is missing",
-                ));
-            }
-            (None, Some(alone)) => {
-                return Err(Error::new(
-                    alone.sig.ident.span(),
-                    "a balancer needs both hooks: `instances_changed` is missing",
-                ));
-            }
-            _ => {}
+        let pair = [Kind::InstancesChanged, Kind::Pick].map(|kind| self.find(kind));
+        let missing = match pair {
+            [Some(alone), None] => Some((alone, "pick")),
+            [None, Some(alone)] => Some((alone, "instances_changed")),
+            _ => None,
+        };
+        if let Some((alone, missing)) = missing {
+            let message = format!("a balancer needs both hooks: `{missing}` is missing");
+            return Err(Error::new(alone.function.sig.ident.span(), message));
         }
-        let any = [self.request, self.response, self.completion, self.pick];
-        if any.iter().all(Option::is_none) {
-            let message = format!("this `impl` has no hook to be called; the hooks are {ALL}");
+        // What is never handed an exchange does not make a filter.
+        let aside = [Kind::Configure, Kind::Start, Kind::Tick];
+        if self.iter().all(|hook| aside.contains(&hook.kind)) {
+            let message = format!(
+                "this `impl` has no hook to be called; the hooks are {}",
+                all()
+            );
             return Err(Error::new_spanned(&item.self_ty, message));
         }
         Ok(())
     }
 }
 
+fn hook(function: &ImplItemFn) -> Result<Option<Hook<'_>>> {
+    let name = function.sig.ident.to_string();
+    let Some(form) = FORMS.iter().find(|form| name == form.name) else {
+        if name.starts_with("on_") {
+            let all = all();
+            let message =
+                format!("`{name}` is no hook and would never be called; the hooks are {all}");
+            return Err(Error::new(function.sig.ident.span(), message));
+        }
+        return Ok(None);
+    };
+    let state = check_shape(function, form)?;
+    Ok(Some(Hook {
+        kind: form.kind,
+        function,
+        state,
+    }))
+}
+
 /// Wrong arguments are said here in one sentence; wrong types the compiler
 /// says itself, at the hook.
-fn check_shape(function: &ImplItemFn) -> Result<()> {
+fn check_shape<'a>(function: &'a ImplItemFn, form: &Form) -> Result<Option<&'a Type>> {
     let signature = &function.sig;
-    let name = signature.ident.to_string();
-    let wanted = match name.as_str() {
-        "configure" => "fn configure(config: Config) -> Result<Self>",
-        "on_completion" => {
-            "fn on_completion(&mut self, exchange: &mut Exchange, outcome: &Outcome)"
-        }
-        "instances_changed" => "fn instances_changed(&mut self, instances: Vec<Instance>)",
-        "pick" => "fn pick(&mut self, exchange: &mut Exchange, attempt: u32) -> Option<u32>",
-        "on_request" => "fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict>",
-        _ => "fn on_response(&mut self, exchange: &mut Exchange) -> Result<Verdict>",
+    let wrong = || {
+        let message = format!("its form is `{}`", form.text);
+        Error::new_spanned(signature, message)
     };
-    let arguments = match name.as_str() {
-        "configure" => 1,
-        "on_completion" | "pick" => 3,
-        _ => 2,
-    };
-    let method = signature.receiver().is_some();
-    let fits = signature.inputs.len() == arguments
-        && method == (name != "configure")
-        && signature.asyncness.is_none();
-    if fits {
-        return Ok(());
+    if signature.asyncness.is_some() && !form.waits {
+        let message = format!("this hook cannot wait: its form is `{}`", form.text);
+        return Err(Error::new_spanned(signature, message));
     }
-    let message = format!("its form is `{wanted}`");
-    Err(Error::new_spanned(signature, message))
+    let is_body = matches!(form.kind, Kind::RequestBody | Kind::ResponseBody);
+    let arguments = signature.inputs.len();
+    let method = signature.receiver().is_some();
+    if method != (form.kind != Kind::Configure)
+        || arguments != form.arguments && !(is_body && arguments == 3)
+    {
+        return Err(wrong());
+    }
+    if !is_body || arguments == 3 {
+        return Ok(None);
+    }
+    match &signature.inputs[2] {
+        FnArg::Typed(state) => match &*state.ty {
+            Type::Reference(state) if state.mutability.is_some() => Ok(Some(&state.elem)),
+            _ => Err(wrong()),
+        },
+        FnArg::Receiver(_) => Err(wrong()),
+    }
+}
+
+fn all() -> String {
+    let names: Vec<String> = FORMS
+        .iter()
+        .map(|form| format!("`{}`", form.name))
+        .collect();
+    names.join(", ")
 }

@@ -12,10 +12,13 @@ use quote::quote;
 /// Makes a plugin of a type: put it on the `impl` that has the hooks.
 ///
 /// `summary` is a sentence or two for people; `config` names the type of the
-/// configuration, which `configure` then takes. The names of functions decide
-/// which hooks the component exports: `configure`, `on_request`,
-/// `on_response`, `on_completion`, and for balancers `instances_changed` and
-/// `pick`. Other functions are left alone, but a name that begins with `on_`
+/// configuration, which `configure` then takes; `optional(http)` names
+/// capabilities that the plugin imports but can do without. The names of functions decide
+/// which hooks the component exports: `configure`, `on_start`, `on_tick`,
+/// `on_request`, `on_request_body`, `on_request_buffered`, the same three for
+/// responses, `on_completion`, and for balancers `instances_changed` and
+/// `pick`. Those that may wait may be an `async fn`. Other functions are left alone,
+/// but a name that begins with `on_`
 /// and is no hook is an error, for it would never be called.
 ///
 /// A crate has one plugin: its component has one set of exports.

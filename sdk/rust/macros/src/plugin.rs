@@ -5,13 +5,21 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Error, ItemImpl, LitStr, Result, Type, parse::Parser, spanned::Spanned};
 
-use crate::{component, hooks::Hooks};
+use crate::{
+    component,
+    hooks::{Hook, Hooks, Kind},
+};
 
 /// What stands in `#[plugin(…)]`.
 struct Arguments {
     summary: LitStr,
     config: Option<Type>,
+    /// Capabilities that the plugin can do without.
+    optional: Vec<String>,
 }
+
+/// What may stand in `optional(…)`: what can say that it is not allowed.
+const OPTIONAL: [&str; 2] = ["http", "store"];
 
 /// Writes all of it.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -19,27 +27,41 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let item = inherent(item)?;
     let hooks = Hooks::of(&item)?;
     let plugin = plugin(&arguments, &item, &hooks)?;
-    let component = component::expand(&item.self_ty, &hooks);
+    let component = component::expand(&item.self_ty, &hooks, !arguments.optional.is_empty());
     Ok(quote! { #item #plugin #component })
 }
 
 impl Arguments {
     fn parse(tokens: TokenStream) -> Result<Self> {
         let (mut summary, mut config) = (None, None);
+        let mut optional = Vec::new();
         let parser = syn::meta::parser(|meta| {
             if meta.path.is_ident("summary") {
                 summary = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("config") {
                 config = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("optional") {
+                meta.parse_nested_meta(|meta| {
+                    let known = OPTIONAL.iter().find(|name| meta.path.is_ident(name));
+                    let wrong = || meta.error("what can be optional: `http`, `store`");
+                    optional.push((*known.ok_or_else(wrong)?).to_owned());
+                    Ok(())
+                })?;
             } else {
-                return Err(meta.error("`#[plugin]` takes `summary = \"…\"` and `config = Type`"));
+                return Err(meta.error(
+                    "`#[plugin]` takes `summary = \"…\"`, `config = Type` and `optional(…)`",
+                ));
             }
             Ok(())
         });
         parser.parse2(tokens)?;
         let missing = "say what the plugin does: `#[plugin(summary = \"…\")]`";
         let summary = summary.ok_or_else(|| Error::new(proc_macro2::Span::call_site(), missing))?;
-        Ok(Self { summary, config })
+        Ok(Self {
+            summary,
+            config,
+            optional,
+        })
     }
 }
 
@@ -61,13 +83,22 @@ fn inherent(item: TokenStream) -> Result<ItemImpl> {
 fn plugin(arguments: &Arguments, item: &ItemImpl, hooks: &Hooks<'_>) -> Result<TokenStream> {
     let ty = &item.self_ty;
     let summary = &arguments.summary;
+    let optional = &arguments.optional;
     let configuration = configuration(arguments, ty, hooks)?;
-    let calls = calls(ty, hooks);
+    let calls = hooks.iter().filter_map(|hook| call(ty, hook));
+    let state = |kind| match hooks.find(kind).and_then(|hook| hook.state) {
+        Some(state) => quote! { #state },
+        None => quote! { () },
+    };
+    let (request, response) = (state(Kind::RequestBody), state(Kind::ResponseBody));
     Ok(quote! {
         #[automatically_derived]
         impl ::portcullis_sdk::Plugin for #ty {
             const SUMMARY: &'static str = #summary;
             const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
+            const OPTIONAL: &'static [&'static str] = &[#(#optional),*];
+            type RequestBody = #request;
+            type ResponseBody = #response;
             #configuration
             #(#calls)*
         }
@@ -75,7 +106,7 @@ fn plugin(arguments: &Arguments, item: &ItemImpl, hooks: &Hooks<'_>) -> Result<T
 }
 
 fn configuration(arguments: &Arguments, ty: &Type, hooks: &Hooks<'_>) -> Result<TokenStream> {
-    match (&arguments.config, hooks.configure) {
+    match (&arguments.config, hooks.find(Kind::Configure)) {
         (Some(config), Some(_)) => Ok(quote! {
             fn schema() -> ::std::string::String {
                 ::portcullis_sdk::plugin::schema::<#config>()
@@ -93,50 +124,95 @@ fn configuration(arguments: &Arguments, ty: &Type, hooks: &Hooks<'_>) -> Result<
             let message = "there is no `fn configure(config: …) -> Result<Self>` to take this";
             Err(Error::new_spanned(config, message))
         }
-        (None, Some(function)) => {
+        (None, Some(hook)) => {
             let message =
                 "name the configuration's type: `#[plugin(summary = \"…\", config = Config)]`";
-            Err(Error::new_spanned(&function.sig, message))
+            Err(Error::new_spanned(&hook.function.sig, message))
         }
     }
 }
 
-/// One method of the trait per hook; the span is the hook's, so that a wrong
+/// The method of the trait for a hook; the span is the hook's, so that a wrong
 /// type is reported there.
-fn calls(ty: &Type, hooks: &Hooks<'_>) -> Vec<TokenStream> {
+fn call(ty: &Type, hook: Hook<'_>) -> Option<TokenStream> {
+    let signature = &hook.function.sig;
+    let name = &signature.ident;
+    let span = signature.span();
     let exchange = quote! { exchange: &mut ::portcullis_sdk::Exchange };
     let verdict = quote! { ::portcullis_sdk::Result<::portcullis_sdk::Verdict> };
-    let mut calls = Vec::new();
-    if let Some(hook) = hooks.request {
-        calls.push(quote_spanned! { hook.sig.span() =>
-            fn request(&mut self, #exchange) -> #verdict { <#ty>::on_request(self, exchange) }
-        });
+    let body = quote! { body: &mut ::portcullis_sdk::Body };
+    let done = quote! { ::portcullis_sdk::Result<()> };
+    let (head, arguments) = match hook.kind {
+        Kind::Configure => return None,
+        Kind::Start => (quote! { start(&mut self) -> #done }, quote! {}),
+        Kind::Request => (
+            quote! { request(&mut self, #exchange) -> #verdict },
+            quote! { exchange },
+        ),
+        Kind::Response => (
+            quote! { response(&mut self, #exchange) -> #verdict },
+            quote! { exchange },
+        ),
+        Kind::RequestBody => chunk(quote! { request_body }, quote! { RequestBody }, hook),
+        Kind::ResponseBody => chunk(quote! { response_body }, quote! { ResponseBody }, hook),
+        Kind::RequestBuffered => (
+            quote! { request_buffered(&mut self, #exchange, #body) -> #verdict },
+            quote! { exchange, body },
+        ),
+        Kind::ResponseBuffered => (
+            quote! { response_buffered(&mut self, #exchange, #body) -> #verdict },
+            quote! { exchange, body },
+        ),
+        Kind::Completion => (
+            quote! { completion(&mut self, #exchange, outcome: &::portcullis_sdk::Outcome) },
+            quote! { exchange, outcome },
+        ),
+        Kind::Tick => (quote! { tick(&mut self) -> #done }, quote! {}),
+        Kind::InstancesChanged => (
+            quote! {
+                instances(&mut self, instances: ::std::vec::Vec<::portcullis_sdk::Instance>)
+            },
+            quote! { instances },
+        ),
+        Kind::Pick => (
+            quote! {
+                choice(&mut self, #exchange, attempt: u32) -> ::core::option::Option<u32>
+            },
+            quote! { exchange, attempt },
+        ),
+    };
+    let call = quote_spanned! { span => <#ty>::#name(self, #arguments) };
+    let call = match signature.asyncness {
+        Some(_) => quote_spanned! { span => ::portcullis_sdk::executor::run(#call) },
+        None => call,
+    };
+    Some(quote_spanned! { span => fn #head { #call } })
+}
+
+/// The head of a body hook's method, and what is handed on of its arguments.
+fn chunk(name: TokenStream, state: TokenStream, hook: Hook<'_>) -> (TokenStream, TokenStream) {
+    let head = quote! {
+        #name(
+            &mut self,
+            exchange: &mut ::portcullis_sdk::Exchange,
+            state: &mut Self::#state,
+            chunk: &mut ::portcullis_sdk::Chunk,
+        ) -> ::portcullis_sdk::Result<::portcullis_sdk::ChunkVerdict>
+    };
+    match hook.state {
+        Some(_) => (head, quote! { exchange, state, chunk }),
+        None => (
+            quote! {
+                #name(
+                    &mut self,
+                    exchange: &mut ::portcullis_sdk::Exchange,
+                    _: &mut Self::#state,
+                    chunk: &mut ::portcullis_sdk::Chunk,
+                ) -> ::portcullis_sdk::Result<::portcullis_sdk::ChunkVerdict>
+            },
+            quote! { exchange, chunk },
+        ),
     }
-    if let Some(hook) = hooks.response {
-        calls.push(quote_spanned! { hook.sig.span() =>
-            fn response(&mut self, #exchange) -> #verdict { <#ty>::on_response(self, exchange) }
-        });
-    }
-    if let Some(hook) = hooks.completion {
-        calls.push(quote_spanned! { hook.sig.span() =>
-            fn completion(&mut self, #exchange, outcome: &::portcullis_sdk::Outcome) {
-                <#ty>::on_completion(self, exchange, outcome)
-            }
-        });
-    }
-    if let (Some(changed), Some(pick)) = (hooks.instances_changed, hooks.pick) {
-        calls.push(quote_spanned! { changed.sig.span() =>
-            fn instances(&mut self, instances: ::std::vec::Vec<::portcullis_sdk::Instance>) {
-                <#ty>::instances_changed(self, instances)
-            }
-        });
-        calls.push(quote_spanned! { pick.sig.span() =>
-            fn choice(&mut self, #exchange, attempt: u32) -> ::core::option::Option<u32> {
-                <#ty>::pick(self, exchange, attempt)
-            }
-        });
-    }
-    calls
 }
 
 #[cfg(test)]
@@ -160,7 +236,7 @@ mod tests {
             (
                 "summary = \"\", name = \"x\"",
                 &filter,
-                "takes `summary = \"…\"` and `config = Type`",
+                "takes `summary = \"…\"`, `config = Type` and `optional(…)`",
             ),
             (SUMMARY, "struct F;", "goes on the `impl` block"),
             (SUMMARY, "impl Trait for F {}", "goes on the `impl` block"),
@@ -182,8 +258,43 @@ mod tests {
             ),
             (
                 SUMMARY,
-                "impl F { async fn on_response(&mut self, e: &mut Exchange) {} }",
+                "impl F { async fn on_completion(&mut self, e: &mut Exchange, o: &Outcome) {} }",
+                "this hook cannot wait: its form is `fn on_completion(",
+            ),
+            (
+                SUMMARY,
+                "impl F { fn on_response(&mut self) -> Result<Verdict> {} }",
                 "its form is `fn on_response(",
+            ),
+            (
+                SUMMARY,
+                "impl F { fn on_request_body(&mut self, c: &mut Chunk) {} }",
+                "its form is `fn on_request_body(",
+            ),
+            (
+                SUMMARY,
+                "impl F { fn on_response_body(&mut self, e: &mut E, s: State, c: &mut Chunk) {} }",
+                "its form is `fn on_response_body(",
+            ),
+            (
+                SUMMARY,
+                "impl F { async fn on_request_body(&mut self, e: &mut E, c: &mut Chunk) {} }",
+                "this hook cannot wait",
+            ),
+            (
+                SUMMARY,
+                "impl F { async fn on_tick(&mut self) -> Result<()> {} }",
+                "no hook to be called",
+            ),
+            (
+                SUMMARY,
+                "impl F { async fn on_tick(&mut self, e: &mut Exchange) -> Result<()> {} }",
+                "its form is `async fn on_tick(",
+            ),
+            (
+                "summary = \"\", optional(counters)",
+                &filter,
+                "what can be optional: `http`",
             ),
             (
                 SUMMARY,
@@ -220,5 +331,16 @@ mod tests {
         let exported = |hook: &str| expanded.contains(&format!("export_{hook} !"));
         assert!(exported("metadata") && exported("completion"));
         assert!(!exported("configuration") && !exported("request") && !exported("balancer"));
+        assert!(!exported("capabilities") && !exported("request_body") && !exported("tick"));
+    }
+
+    #[test]
+    fn what_waits_is_run_to_its_end_and_what_does_not_is_called() {
+        let item = "impl F {
+            async fn on_request(&mut self, e: &mut Exchange) -> Result<Verdict> {}
+            fn on_response(&mut self, e: &mut Exchange) -> Result<Verdict> {}
+        }";
+        let expanded = expand(SUMMARY.parse().unwrap(), item.parse().unwrap()).unwrap();
+        assert_eq!(expanded.to_string().matches("executor :: run").count(), 1);
     }
 }

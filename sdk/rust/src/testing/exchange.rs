@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{
     Answer, Outcome,
@@ -39,7 +39,7 @@ impl Reply {
 /// A request in flight that hooks are run on.
 #[derive(Debug)]
 pub struct TestExchange {
-    flight: RefCell<Flight>,
+    pub(super) flight: RefCell<Flight>,
 }
 
 /// Runs hooks.
@@ -121,6 +121,11 @@ impl TestExchange {
 
     fn run(&self, phase: Phase, hook: impl FnOnce(&mut Exchange) -> Result<Verdict>) -> Reply {
         let said = self.lend(phase, |exchange| Said::of(hook(exchange)));
+        self.reply(said)
+    }
+
+    /// What becomes of the exchange.
+    pub(super) fn reply(&self, said: Said) -> Reply {
         let answer = self.flight.borrow_mut().answer.take();
         match (said, answer) {
             (Said::Next, _) => Reply::Next,
@@ -136,11 +141,11 @@ impl TestExchange {
     }
 
     /// Makes a filter the one whose hook runs.
-    fn enter<P: Plugin>(&self, filter: &P) {
+    pub(super) fn enter<P: Plugin>(&self, filter: &P) {
         self.flight.borrow_mut().step = (&raw const *filter).addr();
     }
 
-    fn lend<T>(&self, phase: Phase, hook: impl FnOnce(&mut Exchange) -> T) -> T {
+    pub(super) fn lend<T>(&self, phase: Phase, hook: impl FnOnce(&mut Exchange) -> T) -> T {
         let mut flight = self.flight.take();
         flight.phase = phase;
         host::lend(flight);

@@ -1,12 +1,12 @@
 //! The gateway as a test sees it: its clock, its services, what was logged.
 
-use std::{any::TypeId, marker::PhantomData, time::Duration};
+use std::{any::TypeId, marker::PhantomData, rc::Rc, time::Duration};
 
 use super::{
-    Instance, Request, TestExchange,
+    HttpRequest, HttpResponse, Instance, Request, TestExchange,
     host::{self, metrics::Series},
 };
-use crate::{Plugin, hooks::Hook, random};
+use crate::{Plugin, Side, hooks::Hook, plugin, random};
 
 /// A gateway that exists in this thread only. See the [module](super).
 #[derive(Debug)]
@@ -50,8 +50,49 @@ impl Gateway {
         host::with(|state| {
             state.announced.clear();
             state.skipped.clear();
+            state.skipped_bodies.clear();
+            state.configuring = true;
         });
-        P::from_configuration(&config.to_string()).map_err(|error| error.to_string())
+        let plugin = P::from_configuration(&config.to_string());
+        host::with(|state| state.configuring = false);
+        plugin.map_err(|error| error.to_string())
+    }
+
+    /// Runs the hook of the start.
+    ///
+    /// # Errors
+    /// The text with which the configuration is refused.
+    pub fn run_start<P: Plugin>(&self, plugin: &mut P) -> Result<(), String> {
+        plugin.start().map_err(|error| error.to_string())
+    }
+
+    /// Runs the hook of the work in the background once. The clock is the
+    /// test's to move. If it fails, the log says why.
+    pub fn run_tick<P: Plugin>(&self, plugin: &mut P) {
+        plugin::ticked(plugin.tick());
+    }
+
+    /// Allows plugins requests of their own, and answers them. Without it each is
+    /// refused as `denied`.
+    ///
+    /// ```
+    /// use portcullis_sdk::testing::*;
+    /// use std::time::Duration;
+    ///
+    /// let gateway = Gateway::new();
+    /// gateway.on_http(|request| match request.url() {
+    ///     "https://id.example.com/keys" => HttpResponse::new(200).json(&json!({ "keys": [] })),
+    ///     "https://slow.example.com/" => HttpResponse::new(200).delay(Duration::from_secs(3)),
+    ///     _ => HttpResponse::error(portcullis_sdk::http::Error::Connect),
+    /// });
+    /// ```
+    pub fn on_http(&self, answer: impl Fn(&HttpRequest) -> HttpResponse + 'static) {
+        host::with(|state| state.http = Some(Rc::new(answer)));
+    }
+
+    /// What plugins have asked since the last call, in order.
+    pub fn http_requests(&self) -> Vec<HttpRequest> {
+        host::with(|state| std::mem::take(&mut state.asked))
     }
 
     /// The JSON Schema that a plugin gives of its configuration.
@@ -143,6 +184,11 @@ impl Gateway {
     /// would not call them.
     pub fn skipped(&self) -> Vec<Hook> {
         host::with(|state| state.skipped.clone())
+    }
+
+    /// The bodies that the plugin configured last has no use for.
+    pub fn skipped_bodies(&self) -> Vec<Side> {
+        host::with(|state| state.skipped_bodies.clone())
     }
 
     /// What was logged, in order, each line without its level.

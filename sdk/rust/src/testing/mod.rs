@@ -35,13 +35,17 @@
 //! # }
 //! ```
 
+mod body;
 mod exchange;
 mod gateway;
 pub(crate) mod host;
+mod http;
 mod request;
 
 pub use crate::{Answer, Failure, Instance, Outcome, Refusal};
+pub use body::BodyReply;
 pub use exchange::{Reply, TestExchange};
 pub use gateway::{Gateway, instance};
+pub use http::{HttpRequest, HttpResponse};
 pub use request::Request;
 pub use serde_json::json;

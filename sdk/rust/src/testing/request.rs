@@ -1,6 +1,6 @@
 //! A request, as a client would send it and the router would pass it on.
 
-use http::{HeaderName, HeaderValue, Method};
+use ::http::{HeaderName, HeaderValue, Method};
 
 use super::host::exchange::Flight;
 
@@ -53,7 +53,7 @@ impl Request {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::try_from(name).expect("the header's name is valid");
         let value = HeaderValue::from_bytes(value.as_ref()).expect("the header's value is valid");
-        if name == http::header::HOST {
+        if name == ::http::header::HOST {
             let host = value
                 .to_str()
                 .expect("the host is text")

@@ -2,7 +2,9 @@
 //! WIT package, and a component has just the hooks that were written.
 
 mod balancer;
+mod body;
 mod component;
 mod crypto;
 mod exchange;
+mod http;
 mod state;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{
+    body::{InHook, Wishes},
     flight,
     rules::{append, check_attribute, check_path, remove, set, status},
     with,
@@ -22,7 +23,15 @@ pub(in crate::testing) enum Phase {
     Request,
     /// An instance is picked from so many.
     Pick(usize),
+    /// The request's body streams by.
+    RequestBody,
+    /// The request is there with its whole body.
+    RequestBuffered,
     Response,
+    /// The response's body streams by.
+    ResponseBody,
+    /// The response is there with its whole body.
+    ResponseBuffered,
     Complete,
 }
 
@@ -59,6 +68,12 @@ pub(in crate::testing) struct Flight {
     pub(in crate::testing) staged: Vec<(usize, String, Vec<u8>)>,
     pub(in crate::testing) response: Option<Response>,
     pub(in crate::testing) answer: Option<Answer>,
+    /// What filters want to become of bodies.
+    pub(in crate::testing) wishes: Wishes,
+    /// In a hook that sees a body.
+    pub(in crate::testing) body: Option<InHook>,
+    /// Of the body that is looked at next.
+    pub(in crate::testing) trailers: HeaderMap,
 }
 
 impl Default for Flight {
@@ -84,6 +99,9 @@ impl Default for Flight {
             staged: Vec::new(),
             response: None,
             answer: None,
+            wishes: Wishes::default(),
+            body: None,
+            trailers: HeaderMap::new(),
         }
     }
 }
@@ -92,7 +110,7 @@ impl Flight {
     /// The request's fields, while they can still be changed.
     fn request(&mut self) -> Result<&mut HeaderMap, Refusal> {
         match self.phase {
-            Phase::Request => Ok(&mut self.headers),
+            Phase::Request | Phase::RequestBuffered => Ok(&mut self.headers),
             _ => Err(Refusal::WrongPhase),
         }
     }
@@ -100,7 +118,7 @@ impl Flight {
     /// The response, while it can be changed.
     fn response(&mut self) -> Result<&mut Response, Refusal> {
         match (self.phase, &mut self.response) {
-            (Phase::Response, Some(response)) => Ok(response),
+            (Phase::Response | Phase::ResponseBuffered, Some(response)) => Ok(response),
             _ => Err(Refusal::WrongPhase),
         }
     }
@@ -268,14 +286,23 @@ pub(crate) fn set_note(note: u64) {
 }
 
 pub(crate) fn respond(code: u16, fields: &[(&str, &[u8])], body: &[u8]) -> Result<(), Refusal> {
+    if body.len() > LARGEST_BODY {
+        return Err(Refusal::TooLarge);
+    }
+    respond_with(code, fields, body)
+}
+
+/// With a body of any size.
+pub(super) fn respond_with(
+    code: u16,
+    fields: &[(&str, &[u8])],
+    body: &[u8],
+) -> Result<(), Refusal> {
     flight(|flight| {
-        if !matches!(flight.phase, Phase::Request | Phase::Response) {
+        if matches!(flight.phase, Phase::Pick(_) | Phase::Complete) {
             return Err(Refusal::WrongPhase);
         }
         status(code)?;
-        if body.len() > LARGEST_BODY {
-            return Err(Refusal::TooLarge);
-        }
         let mut headers = HeaderMap::new();
         let mut answer = Answer::new(code).body(body);
         for &(name, value) in fields {
@@ -298,11 +325,11 @@ pub(crate) fn service() -> Option<String> {
 pub(crate) fn set_service(name: &str) -> Result<(), Refusal> {
     let known = with(|state| state.services.is_empty() || state.services.contains_key(name));
     flight(|flight| match flight.phase {
-        Phase::Request if known => {
+        Phase::Request | Phase::RequestBuffered if known => {
             flight.service = Some(name.to_owned());
             Ok(())
         }
-        Phase::Request => Err(Refusal::UnknownService),
+        Phase::Request | Phase::RequestBuffered => Err(Refusal::UnknownService),
         _ => Err(Refusal::WrongPhase),
     })
 }
@@ -358,7 +385,7 @@ fn values(headers: &HeaderMap, name: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn fields(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+pub(super) fn fields(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     let field = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), value.as_bytes().to_vec())
     };

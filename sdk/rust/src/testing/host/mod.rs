@@ -2,11 +2,13 @@
 //! has the functions of the interface of its name, and keeps its rules.
 
 pub(crate) mod balancing;
+pub(crate) mod body;
 pub(crate) mod counters;
 pub(crate) mod crypto;
 pub(crate) mod discovery;
 pub(crate) mod exchange;
 pub(crate) mod hooks;
+pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod rules;
@@ -16,10 +18,15 @@ use std::{
     any::TypeId,
     cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
+    rc::Rc,
     time::Duration,
 };
 
+use super::{HttpRequest, HttpResponse};
 use crate::Instance;
+
+/// What answers plugins' own requests.
+type Handler = Rc<dyn Fn(&HttpRequest) -> HttpResponse>;
 
 /// 2026-01-01T00:00:00Z, at which every window up to a day starts.
 const START: Duration = Duration::from_secs(1_767_225_600);
@@ -35,6 +42,14 @@ pub(super) struct State {
     pub(super) loads: HashMap<u32, balancing::Load>,
     /// Hooks that the plugin configured last skips.
     pub(super) skipped: Vec<hooks::Hook>,
+    /// Bodies likewise.
+    pub(super) skipped_bodies: Vec<body::Side>,
+    /// Whether `configure` runs.
+    pub(super) configuring: bool,
+    /// None: no request is allowed.
+    pub(super) http: Option<Handler>,
+    /// What plugins have asked.
+    pub(super) asked: Vec<HttpRequest>,
     pub(super) lines: Vec<String>,
     pub(super) metrics: BTreeMap<metrics::Series, f64>,
     current: Option<exchange::Flight>,
@@ -50,6 +65,10 @@ impl State {
             announced: HashSet::new(),
             loads: HashMap::new(),
             skipped: Vec::new(),
+            skipped_bodies: Vec::new(),
+            configuring: false,
+            http: None,
+            asked: Vec::new(),
             lines: Vec::new(),
             metrics: BTreeMap::new(),
             current: None,

@@ -1,6 +1,6 @@
 //! What may be set: the limits and forms of `wit/exchange.wit`.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Refusal;
 
@@ -63,7 +63,8 @@ fn valid(valid: bool) -> Result<(), Refusal> {
     if valid { Ok(()) } else { Err(Refusal::Invalid) }
 }
 
-fn checked(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Refusal> {
+/// A field that is valid and not the gateway's own.
+pub(super) fn checked(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Refusal> {
     if name.starts_with(':')
         || FORBIDDEN
             .iter()
