@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-use crate::exchange::Side;
-
 use super::{
     exposition::{Exposition, Number, Type},
     histogram::nanos,
@@ -55,22 +53,6 @@ impl Hook {
         Self::InstancesChanged,
         Self::Pick,
     ];
-
-    /// That of bodies which are seen whole.
-    pub fn buffered(side: Side) -> Self {
-        match side {
-            Side::Request => Self::RequestBuffered,
-            Side::Response => Self::ResponseBuffered,
-        }
-    }
-
-    /// That of bodies which stream by.
-    pub fn chunk(side: Side) -> Self {
-        match side {
-            Side::Request => Self::RequestBody,
-            Side::Response => Self::ResponseBody,
-        }
-    }
 
     /// Whether it is called for parts of bodies.
     pub fn is_of_chunks(self) -> bool {

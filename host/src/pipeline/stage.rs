@@ -113,7 +113,7 @@ impl Stream {
         let untouched = piece.clone();
         let known = *self;
         let mut now = known;
-        let verdict = passage.call(position, Hook::chunk(side), |instance, exchange| {
+        let verdict = passage.call(position, of_chunks(side), |instance, exchange| {
             let stream = match known {
                 Self::Open {
                     instance: of,
@@ -221,7 +221,7 @@ impl Buffer {
         }
         *self = Self::Over;
         let untouched = whole.clone();
-        let verdict = passage.call(position, Hook::buffered(side), |instance, exchange| {
+        let verdict = passage.call(position, of_whole(side), |instance, exchange| {
             instance.on_buffered(side, exchange, &mut whole)
         });
         match verdict {
@@ -260,5 +260,21 @@ impl Passage<'_> {
             OnError::Skip => Ok(()),
             OnError::Fail => Err(error.into()),
         }
+    }
+}
+
+/// The hook of bodies that stream by.
+fn of_chunks(side: Side) -> Hook {
+    match side {
+        Side::Request => Hook::RequestBody,
+        Side::Response => Hook::ResponseBody,
+    }
+}
+
+/// The hook of bodies that are seen whole.
+pub(super) fn of_whole(side: Side) -> Hook {
+    match side {
+        Side::Request => Hook::RequestBuffered,
+        Side::Response => Hook::ResponseBuffered,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     respond::Error,
 };
 
-use super::{Pipeline, Run, Slot, Slots, Step, run::Laps};
+use super::{Pipeline, Run, Slot, Slots, Step, run::Laps, stage::of_whole};
 
 impl Run {
     /// Awaits the filter at which `request` has stopped. If the future is
@@ -71,7 +71,7 @@ impl Run {
         piece: &mut Piece,
     ) -> Result<Verdict, Error> {
         let slot = slots.slot(step.slot);
-        let hook = Hook::buffered(side);
+        let hook = of_whole(side);
         let admission = self.begin_waiting(position, step, slot, exchange, hook)?;
         let result = match step.isolation {
             Isolation::Reuse => match slot.lease() {
