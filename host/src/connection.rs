@@ -1,14 +1,18 @@
-//! One client connection: TLS where its listener speaks it, then HTTP/1.1
-//! through hyper, until it ends or drains.
+//! One client connection: TLS where its listener speaks it, then HTTP/1.1 or
+//! HTTP/2 through hyper, until it ends or drains.
+//!
+//! Over TLS, ALPN decides which of them (RFC 7301); without, a client that
+//! begins with HTTP/2's preface gets HTTP/2.
 
 mod entrance;
+mod http1;
+mod http2;
 mod open;
+mod rewound;
+mod streams;
 
-use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, rc::Rc, sync::Arc};
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
-use http::{HeaderValue, Request, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -23,10 +27,17 @@ use open::Entered;
 use crate::{
     exchange::Scheme,
     forwarding::ClientFields,
-    proxy,
-    tls::{ServerTls, client_cert, facts},
+    tls::{ServerTls, client_cert, facts, is_http2},
     worker::Worker,
 };
+
+/// One connected client.
+struct Client {
+    peer: SocketAddr,
+    fields: ClientFields,
+    worker: Rc<Worker>,
+    entered: Entered,
+}
 
 /// Serves a connection in a task of its own.
 pub fn spawn(
@@ -36,95 +47,69 @@ pub fn spawn(
     open: &Open,
     entrance: &Arc<Entrance>,
 ) {
-    let entered = open.enter();
     let (worker, entrance) = (Rc::clone(worker), Arc::clone(entrance));
+    let entered = open.enter();
     tokio::task::spawn_local(async move {
         let _metric = worker.metrics().connection();
         entered.watch().await;
         // Without it small answers wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
-        match entrance.tls() {
-            None => {
-                let client = client_fields(peer, Scheme::Http, &entrance);
-                serve(stream, peer, client, &worker, &entered).await;
-            }
+        let tls = entrance.tls();
+        let scheme = match tls {
+            None => Scheme::Http,
+            Some(_) => Scheme::Https,
+        };
+        let client = Client {
+            peer,
+            fields: client_fields(peer, scheme, &entrance),
+            worker: Rc::clone(&worker),
+            entered,
+        };
+        match tls {
+            None => serve(stream, client).await,
             // Boxed, since the handshake's state would make every task larger.
-            Some(tls) => Box::pin(secured(&tls, stream, peer, &worker, &entered, &entrance)).await,
+            Some(tls) => Box::pin(secured(&tls, stream, client)).await,
         }
     });
 }
 
+fn client_fields(peer: SocketAddr, scheme: Scheme, entrance: &Entrance) -> ClientFields {
+    let mut fields = ClientFields::new(peer.ip().to_canonical(), scheme);
+    if entrance.hides() {
+        fields.show_certificate(None);
+    }
+    fields
+}
+
 /// Shakes hands, and serves what comes then.
-async fn secured(
-    tls: &ServerTls,
-    stream: TcpStream,
-    peer: SocketAddr,
-    worker: &Worker,
-    entered: &Entered,
-    entrance: &Entrance,
-) {
+async fn secured(tls: &ServerTls, stream: TcpStream, mut client: Client) {
+    let worker = &client.worker;
     let shaken = tokio::select! {
         biased;
         shaken = handshake(tls, stream, worker.limits().handshake_timeout) => shaken,
-        () = entered.closes() => return,
+        () = client.entered.closes() => return,
     };
     let stream = match shaken {
         Ok(stream) => stream,
         Err(error) => {
             worker.metrics().handshake_failed();
-            return tracing::debug!(%peer, "the TLS handshake failed: {error}");
+            return tracing::debug!(peer = %client.peer, "the TLS handshake failed: {error}");
         }
     };
     let session = stream.get_ref().1;
-    let mut client = client_fields(peer, Scheme::Https, entrance);
-    client.secured(facts(session));
+    client.fields.secured(facts(session));
     if tls.forwards() {
-        client.show_certificate(client_cert(session));
+        client.fields.show_certificate(client_cert(session));
     }
-    serve(stream, peer, client, worker, entered).await;
+    match is_http2(session) {
+        true => http2::serve(stream, client).await,
+        false => serve(stream, client).await,
+    }
 }
 
-fn client_fields(peer: SocketAddr, scheme: Scheme, entrance: &Entrance) -> ClientFields {
-    let mut client = ClientFields::new(peer.ip().to_canonical(), scheme);
-    if entrance.hides() {
-        client.show_certificate(None);
-    }
-    client
-}
-
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
-    client: ClientFields,
-    worker: &Worker,
-    entered: &Entered,
-) {
-    let service = service_fn(|request: Request<Incoming>| async {
-        let mut response = proxy::serve(worker, &client, request).await;
-        if entered.draining() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        Ok::<_, Infallible>(response)
-    });
-    let limits = worker.limits();
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_headers(limits.request_headers)
-        .max_buf_size(limits.request_head)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let mut told = false;
-    let ended = poll_fn(|cx| {
-        if !told && entered.closing() {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        connection.as_mut().poll(cx)
-    })
-    .await;
-    if let Err(error) = ended {
-        tracing::debug!(%peer, "connection ended: {error}");
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, client: Client) {
+    if let Some(stream) = http1::serve(stream, &client).await {
+        // Boxed, as above.
+        Box::pin(http2::serve(stream, client)).await;
     }
 }

@@ -60,6 +60,10 @@ fn admit(
     request_id: RequestId,
     started: Instant,
 ) -> Result<Flight, Error> {
+    // hyper holds HTTP/1.1 to it, and HTTP/2 to the bytes of the head only.
+    if parts.headers.len() > worker.limits().request_headers {
+        return Err(Error::HeadTooLarge);
+    }
     let head = head::check(parts)?;
     let local = worker.local();
     let path = head.uri.path();

@@ -23,6 +23,8 @@ pub enum Error {
     NotImplemented,
     /// The request comes back to the gateway again and again.
     Loop,
+    /// The head has more fields than the limit.
+    HeadTooLarge,
     /// The body is over its limit.
     BodyTooLarge,
     /// The body is longer than a filter that wants to see it whole can take.
@@ -68,6 +70,7 @@ impl Error {
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge | Self::BufferFull(Side::Request) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoService
             | Self::NoInstance
@@ -109,6 +112,7 @@ impl fmt::Display for Error {
             Self::MethodNotAllowed(_) => "the route does not take this method",
             Self::NotImplemented => "the gateway does not serve this method",
             Self::Loop => "the request goes in a circle through this gateway",
+            Self::HeadTooLarge => "the request's head is over the limit",
             Self::BodyTooLarge => "the request's body is over the limit",
             Self::BufferFull(Side::Request) => {
                 "the request's body is longer than a filter that sees it whole can take"
@@ -200,6 +204,7 @@ mod tests {
             (Error::NoRoute, 404),
             (Error::MethodNotAllowed(vec![Method::GET]), 405),
             (Error::BodyTooLarge, 413),
+            (Error::HeadTooLarge, 431),
             (Error::NotImplemented, 501),
             (Error::Connect, 502),
             (Error::Upstream, 502),

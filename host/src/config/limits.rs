@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Limits,
+    Http2Limits, Limits,
     duration::duration,
+    http2::http2,
     reader::Item,
     scalar::count,
     size::{GIB, KIB, MIB, size, size_in_memory},
@@ -18,6 +19,7 @@ impl Default for Limits {
             request_body: 10 * GIB,
             head_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
+            http2: Http2Limits::default(),
             connect_timeout: Duration::from_secs(1),
             idle_connections: 64,
             idle_timeout: Duration::from_secs(55),
@@ -36,6 +38,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         "request_body",
         "head_timeout",
         "handshake_timeout",
+        "http2",
         "connect_timeout",
         "idle_connections",
         "idle_timeout",
@@ -56,6 +59,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         }),
         head_timeout: time("head_timeout", usual.head_timeout),
         handshake_timeout: time("handshake_timeout", usual.handshake_timeout),
+        http2: fields.read_or("http2", usual.http2, http2),
         connect_timeout: time("connect_timeout", usual.connect_timeout),
         idle_connections: number("idle_connections", usual.idle_connections, 0..=100_000),
         idle_timeout: time("idle_timeout", usual.idle_timeout),

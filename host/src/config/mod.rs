@@ -23,6 +23,7 @@ mod allow;
 mod diagnostic;
 mod duration;
 mod host;
+mod http2;
 mod instance;
 mod interpolate;
 mod json;
@@ -57,6 +58,7 @@ mod tests;
 
 pub use allow::{Allow, Capability};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use http2::Http2Limits;
 pub use listener::{ClientAuth, Listener, ListenerTls, TlsVersion};
 pub use load::{Reading, load, parse, read};
 pub use model::{

@@ -15,7 +15,7 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{Allow, Listener, PathPattern, Position, ServiceTls};
+use super::{Allow, Http2Limits, Listener, PathPattern, Position, ServiceTls};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -159,6 +159,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a TLS handshake with a client may take. Default 10 s.
     pub handshake_timeout: Duration,
+    /// What clients may do with HTTP/2.
+    pub http2: Http2Limits,
     /// How long connecting to an instance may take. Default 1 s.
     pub connect_timeout: Duration,
     /// Idle connections kept per worker and instance. Default 64.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Allow, Capability, Config, HealthCheck, Instance, Isolation, KeyPair, Limits, Listener,
-    ListenerTls, Match, NamedFile, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy,
-    Retries, RetryOn, Route, Service, ServiceTls, Step, node::pointer_token, size,
+    Allow, Capability, Config, HealthCheck, Http2Limits, Instance, Isolation, KeyPair, Limits,
+    Listener, ListenerTls, Match, NamedFile, OnError, PluginConfig, PluginLimits, Plugins,
+    QuarantinePolicy, Retries, RetryOn, Route, Service, ServiceTls, Step, node::pointer_token,
+    size,
 };
 
 const HIDDEN: &str = "[redacted]";
@@ -167,12 +168,26 @@ fn limits(limits: &Limits) -> Value {
         "request_body": size::shown(limits.request_body),
         "head_timeout": time(limits.head_timeout),
         "handshake_timeout": time(limits.handshake_timeout),
+        "http2": http2(&limits.http2),
         "connect_timeout": time(limits.connect_timeout),
         "idle_connections": limits.idle_connections,
         "idle_timeout": time(limits.idle_timeout),
         "drain_timeout": time(limits.drain_timeout),
         "counters": limits.counters,
         "store": bytes(limits.store),
+    })
+}
+
+fn http2(limits: &Http2Limits) -> Value {
+    json!({
+        "streams": limits.streams,
+        "stream_window": size::shown(limits.stream_window.into()),
+        "connection_window": size::shown(limits.connection_window.into()),
+        "send_buffer": bytes(limits.send_buffer),
+        "resets": limits.resets,
+        "ping_interval": time(limits.ping_interval),
+        "ping_timeout": time(limits.ping_timeout),
+        "idle_timeout": time(limits.idle_timeout),
     })
 }
 

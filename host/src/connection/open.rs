@@ -32,18 +32,24 @@ impl Open {
         self.0.tasks.borrow().len()
     }
 
-    /// Makes every answer from now on the last of its connection.
+    /// Makes every answer from now on the last of its connection, and tells
+    /// clients of HTTP/2 to begin no more (GOAWAY).
     ///
-    /// Connections without a request stay open for now: one may be on its way,
+    /// Connections of HTTP/1.1 without a request stay open for now: one may be on its way,
     /// above all on those that were accepted last, and closing would lose it.
     pub fn drain(&self) {
         self.0.draining.set(true);
+        self.wake();
     }
 
     /// Closes every connection that is not at a request, and the others after
     /// it. To be called some time after `drain`.
     pub fn close_idle(&self) {
         self.0.closing.set(true);
+        self.wake();
+    }
+
+    fn wake(&self) {
         for task in self.0.tasks.borrow().values() {
             task.wake_by_ref();
         }
@@ -83,7 +89,7 @@ impl Entered {
         self.state.closing.get()
     }
 
-    /// Wakes this task when idle connections are closed. A task's waker never changes, so
+    /// Wakes this task when the worker drains. A task's waker never changes, so
     /// once is enough.
     pub(super) async fn watch(&self) {
         poll_fn(|cx| {

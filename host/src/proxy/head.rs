@@ -3,7 +3,7 @@
 //! A request that two parties could read in two ways is refused here
 //! (RFC 9112 §3.2, §6.1): what passes has one host, one framing and a path.
 
-use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts, uri::Authority};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts, uri::Authority};
 
 use crate::respond::Error;
 
@@ -25,6 +25,7 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
     let Parts {
         method,
         uri,
+        version,
         mut headers,
         ..
     } = parts;
@@ -32,6 +33,10 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
     // (RFC 9110 §9.3.6, §9.3.8).
     if method == Method::CONNECT || method == Method::TRACE {
         return Err(Error::NotImplemented);
+    }
+    if version == Version::HTTP_2 {
+        check_authority(&uri, &headers)?;
+        join_cookies(&mut headers)?;
     }
     check_framing(&headers)?;
     let host_field = host_field(&uri, &headers)?;
@@ -47,6 +52,40 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
         host,
         host_field,
     })
+}
+
+/// `:authority` is there, or `Host` in its place; if both are, they are the same
+/// (RFC 9113 §8.3.1): otherwise who looks at one and who looks at the other would
+/// see two hosts.
+fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    match (authority, host) {
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => Err(
+            Error::BadRequest(":authority and the Host header contradict each other"),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// A client of HTTP/2 may send its cookies one by one; for all others they are
+/// one field (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) -> Result<(), Error> {
+    let mut cookies = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (cookies.next(), cookies.next()) else {
+        return Ok(());
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for cookie in [second].into_iter().chain(cookies) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(cookie.as_bytes());
+    }
+    let joined = HeaderValue::from_bytes(&joined)
+        .map_err(|_| Error::BadRequest("the Cookie header is malformed"))?;
+    headers.insert(header::COOKIE, joined);
+    Ok(())
 }
 
 /// `Transfer-Encoding` is one `chunked` or absent (RFC 9112 §6.1).

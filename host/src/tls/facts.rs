@@ -8,6 +8,14 @@ use crate::exchange::{ClientCertificate, TlsFacts};
 
 use super::certificate::Facts;
 
+/// How ALPN names HTTP/2.
+pub(super) const HTTP2: &[u8] = b"h2";
+
+/// True if the two sides have agreed on HTTP/2.
+pub fn is_http2(connection: &ServerConnection) -> bool {
+    connection.alpn_protocol() == Some(HTTP2)
+}
+
 /// What a handshake that is over has shown.
 pub fn facts(connection: &ServerConnection) -> TlsFacts {
     let shown = connection.peer_certificates().unwrap_or_default();

@@ -17,7 +17,7 @@ mod settings;
 mod verify;
 
 pub use client::{BadName, ClientTls, Clients, server_name};
-pub use facts::{client_cert, facts};
+pub use facts::{client_cert, facts, is_http2};
 pub use rustls::pki_types::ServerName;
 pub use server::ServerTls;
 pub use settings::{Settings, Shown};

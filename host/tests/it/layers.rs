@@ -34,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
         "connection",
         &[
             "body",
+            "config",
             "exchange",
             "forwarding",
             "proxy",

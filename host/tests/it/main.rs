@@ -18,6 +18,7 @@ mod hostile;
 mod hostile_clients;
 mod hostile_files;
 mod hostile_words;
+mod http2;
 mod layers;
 mod limits;
 mod listeners_tls;

@@ -4,10 +4,13 @@
 use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
     crypto::ring,
@@ -108,25 +111,37 @@ impl Secure {
         if let Some([first, ..]) = state.peer_certificates() {
             session.certificate = first.clone().into_owned();
         }
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let mut request = Request::get(path).header(header::HOST, host);
+        let h2 = session.protocol.as_deref() == Some("h2");
+        let mut request = match h2 {
+            true => Request::get(format!("https://{host}{path}")),
+            false => Request::get(path).header(header::HOST, host),
+        };
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let response = sender
-            .send_request(request.body(Empty::<Bytes>::new())?)
-            .await?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let request = request.body(Empty::<Bytes>::new())?;
+        if h2 {
+            let executor = TokioExecutor::new();
+            let (mut sender, connection) = http2::handshake(executor, TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            let reply = whole(sender.send_request(request).await?).await?;
+            return Ok((reply, session));
+        }
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let reply = whole(sender.send_request(request).await?).await?;
         // The session's ticket may come after all else: it is read until the end.
         drop(sender);
         let _ = connection.await;
-        let reply = Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        };
         Ok((reply, session))
     }
+}
+
+async fn whole(response: Response<Incoming>) -> hyper::Result<Reply> {
+    let (parts, body) = response.into_parts();
+    Ok(Reply {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.collect().await?.to_bytes(),
+    })
 }

@@ -1,0 +1,108 @@
+//! A blocking HTTP/2 client with one connection, by prior knowledge or ALPN.
+
+use std::{error::Error, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime::Runtime,
+};
+
+use super::Reply;
+
+type Body = BoxBody<Bytes, std::io::Error>;
+
+/// A client with one connection.
+pub(crate) struct Http2 {
+    runtime: Runtime,
+    sender: SendRequest<Body>,
+    origin: String,
+}
+
+/// A response with its trailers.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) reply: Reply,
+    pub(crate) trailers: HeaderMap,
+}
+
+impl Http2 {
+    /// Connects without TLS. `authority` is what requests ask for.
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr, authority: &str) -> Self {
+        let runtime = runtime();
+        let sender = runtime.block_on(async {
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            begin(stream).await
+        });
+        let origin = format!("http://{authority}");
+        Self {
+            runtime,
+            sender,
+            origin,
+        }
+    }
+
+    /// A request with a whole body.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Whole, Box<dyn Error>> {
+        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        let body = body.map_err(|never| match never {}).boxed();
+        self.send_body(method, path, fields, body)
+    }
+
+    fn send_body(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Whole, Box<dyn Error>> {
+        let uri = format!("{}{path}", self.origin);
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body)?;
+        let mut sender = self.sender.clone();
+        self.runtime.block_on(async move {
+            let response = sender.send_request(request).await?;
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await?;
+            let trailers = body.trailers().cloned().unwrap_or_default();
+            let reply = Reply {
+                status: parts.status,
+                headers: parts.headers,
+                body: body.to_bytes(),
+            };
+            Ok(Whole { reply, trailers })
+        })
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+async fn begin(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> SendRequest<Body> {
+    let executor = TokioExecutor::new();
+    let (sender, connection) = handshake(executor, TokioIo::new(stream))
+        .await
+        .expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
