@@ -14,7 +14,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{exchange::Piece, respond::Error};
+use crate::{
+    exchange::{Piece, clean_trailers},
+    respond::Error,
+};
 
 pub use pipe::{Piped, Sender, pipe};
 
@@ -175,9 +178,12 @@ impl Metered {
             self.meter.pending.set(false);
             return Poll::Ready(None);
         };
-        let Ok(frame) = frame else {
+        let Ok(mut frame) = frame else {
             return self.broken(BodyError::Client);
         };
+        if let Some(trailers) = frame.trailers_mut() {
+            clean_trailers(trailers);
+        }
         if let Some(data) = frame.data_ref() {
             let bytes = self.meter.bytes.get() + data.len() as u64;
             if bytes > self.limit {

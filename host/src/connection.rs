@@ -5,11 +5,13 @@
 //! begins with HTTP/2's preface gets HTTP/2.
 
 mod entrance;
+mod framing;
 mod http1;
 mod http2;
 mod open;
 mod rewound;
 mod streams;
+mod strict;
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 

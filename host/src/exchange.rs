@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 /// Index of a route in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -141,6 +141,44 @@ impl TlsFacts {
             "client.san" => client.map(|client| &*client.names),
             _ => None,
         }
+    }
+}
+
+/// Fields that mean something before the body is read, and nothing after it
+/// (RFC 9110 §6.5.1): of framing, routing, requests, authentication, the content.
+const NOT_IN_TRAILERS: [HeaderName; 21] = [
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+    header::TE,
+    header::HOST,
+    header::CACHE_CONTROL,
+    header::EXPECT,
+    header::MAX_FORWARDS,
+    header::PRAGMA,
+    header::RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    header::SET_COOKIE,
+    header::WWW_AUTHENTICATE,
+    header::LOCATION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_TYPE,
+    header::CONTENT_RANGE,
+];
+
+/// Whether a field may stand behind a body.
+pub fn may_trail(name: &HeaderName) -> bool {
+    !NOT_IN_TRAILERS.contains(name)
+}
+
+/// Drops what may not stand behind a body.
+pub fn clean_trailers(trailers: &mut HeaderMap) {
+    for name in &NOT_IN_TRAILERS {
+        trailers.remove(name);
     }
 }
 

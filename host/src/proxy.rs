@@ -11,6 +11,7 @@ mod body;
 mod flight;
 mod forward;
 mod head;
+mod path;
 mod pump;
 mod reframe;
 
@@ -52,6 +53,13 @@ pub async fn serve(
     }
 }
 
+/// Answers a request whose head was refused before anybody could read it in
+/// one way or another; `why` says what was wrong with it.
+pub fn refuse(worker: &Worker, why: &'static str) -> Response<ResponseBody> {
+    let request_id = forwarding::request_id(&HeaderMap::new());
+    refused(worker, &Error::BadRequest(why), &request_id)
+}
+
 /// Checks the head and finds the route. An error here has no pipeline yet.
 fn admit(
     worker: &Worker,
@@ -66,7 +74,7 @@ fn admit(
     }
     let head = head::check(parts)?;
     let local = worker.local();
-    let path = head.uri.path();
+    let path = head.matched.as_deref().unwrap_or(head.uri.path());
     let query = head.uri.query();
     let (route, parameters) =
         match local

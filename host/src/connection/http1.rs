@@ -7,7 +7,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Client, rewound::Rewound};
+use super::{Client, rewound::Rewound, strict::Strict};
 use crate::proxy;
 
 /// Serves a connection to its end. Gives it back, with what was read of it, if
@@ -22,15 +22,19 @@ where
         entered,
         ..
     } = client;
+    let limits = worker.limits();
+    let (stream, faults) = Strict::new(stream, limits.request_head);
     let service = service_fn(|request: Request<Incoming>| async {
-        let mut response = proxy::serve(worker, fields, request).await;
+        let mut response = match faults.take() {
+            None => proxy::serve(worker, fields, request).await,
+            Some(why) => proxy::refuse(worker, why),
+        };
         if entered.draining() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
         Ok::<_, Infallible>(response)
     });
-    let limits = worker.limits();
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -50,7 +54,10 @@ where
         Ok(()) => None,
         Err(error) if error.is_parse_version_h2() => {
             let parts = connection.into_parts();
-            Some(Rewound::new(parts.read_buf, parts.io.into_inner()))
+            Some(Rewound::new(
+                parts.read_buf,
+                parts.io.into_inner().into_inner(),
+            ))
         }
         Err(error) => {
             tracing::debug!(peer = %client.peer, "connection ended: {error}");

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     body::{self, RequestBody},
-    exchange::Failure,
+    exchange::{Failure, clean_trailers},
     pipeline::{Chain, Passage, Stop},
     respond::Error,
     upstream::UpstreamBody,
@@ -71,7 +71,15 @@ impl Body for Content {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Self::Upstream(body) => {
+                let mut frame = ready!(Pin::new(body).poll_frame(cx));
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    clean_trailers(trailers);
+                }
+                Poll::Ready(frame)
+            }
         }
     }
 

@@ -3,16 +3,23 @@
 //! A request that two parties could read in two ways is refused here
 //! (RFC 9112 §3.2, §6.1): what passes has one host, one framing and a path.
 
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts, uri::Authority};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, request::Parts,
+    uri::Authority,
+};
 
 use crate::respond::Error;
+
+use super::path::{self, Canonical};
 
 /// A head that was checked.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) method: Method,
-    /// Path and query only.
+    /// Path and query only, in their one form.
     pub(super) uri: Uri,
+    /// The path as routes match it, where that is another.
+    pub(super) matched: Option<Box<str>>,
     pub(super) headers: HeaderMap,
     /// Lower-case, without port.
     pub(super) host: Box<str>,
@@ -44,14 +51,33 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
     if uri.authority().is_some() {
         headers.insert(header::HOST, host_field.clone());
     }
-    let uri = origin_form(uri)?;
+    let Canonical { uri, matched } = path::canonical(origin_form(uri)?)?;
+    drop_look_alikes(&mut headers);
     Ok(Head {
         method,
         uri,
+        matched,
         headers,
         host,
         host_field,
     })
+}
+
+/// Drops fields whose names many servers take for others: to a CGI-like interface
+/// `X_User` and `X.User` are what `X-User` is (RFC 3875 §4.1.18), and so would be
+/// a way round what a filter sets.
+fn drop_look_alikes(headers: &mut HeaderMap) {
+    let alike = |name: &HeaderName| {
+        name.as_str()
+            .bytes()
+            .any(|byte| matches!(byte, b'_' | b'.'))
+    };
+    if headers.keys().any(alike) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| alike(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
 }
 
 /// `:authority` is there, or `Host` in its place; if both are, they are the same
@@ -176,6 +202,19 @@ mod tests {
         assert_eq!(&*head.host, "real.example");
         assert_eq!(head.headers[header::HOST], "real.example");
         assert_eq!(head.uri, "/x?y");
+    }
+
+    #[test]
+    fn what_looks_like_another_field_is_dropped() {
+        let headers = [
+            ("host", "a"),
+            ("x_user", "1"),
+            ("x.user", "2"),
+            ("x-user", "3"),
+        ];
+        let head = checked("/", &headers).unwrap();
+        assert_eq!(head.headers.len(), 2);
+        assert_eq!(head.headers["x-user"], "3");
     }
 
     #[test]

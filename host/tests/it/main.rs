@@ -33,5 +33,6 @@ mod services_tls;
 mod soak;
 mod split;
 mod streaming;
+mod strict;
 mod support;
 mod traps;

@@ -177,33 +177,11 @@ fn remove_trailer(mut caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(bool,)
     Ok((trailers.is_some_and(|trailers| fields::remove(trailers, &name)),))
 }
 
-/// Fields that mean something before the body is read, and nothing after it
-/// (RFC 9110 §6.5.1): of routing, of requests, of authentication, of the content.
-const NOT_IN_TRAILERS: [HeaderName; 17] = [
-    header::HOST,
-    header::CACHE_CONTROL,
-    header::EXPECT,
-    header::MAX_FORWARDS,
-    header::PRAGMA,
-    header::RANGE,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
-    header::AUTHORIZATION,
-    header::PROXY_AUTHORIZATION,
-    header::COOKIE,
-    header::SET_COOKIE,
-    header::WWW_AUTHENTICATE,
-    header::LOCATION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_TYPE,
-    header::CONTENT_RANGE,
-];
-
 /// A field that may stand behind a body.
 fn trailing(field: (HeaderName, HeaderValue)) -> Result<(HeaderName, HeaderValue), Refusal> {
-    match NOT_IN_TRAILERS.contains(&field.0) {
-        true => Err(Refusal::Forbidden),
-        false => Ok(field),
+    match exchange::may_trail(&field.0) {
+        true => Ok(field),
+        false => Err(Refusal::Forbidden),
     }
 }
 

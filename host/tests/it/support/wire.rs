@@ -126,6 +126,23 @@ impl Wire {
         data
     }
 
+    /// One chunk of a body that may have trailers, of which nothing is read yet.
+    #[track_caller]
+    pub(crate) fn chunk_or_end(&mut self) -> Vec<u8> {
+        let size = self.line();
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        let data = self.take(size);
+        if size > 0 {
+            assert_eq!(self.take(2), b"\r\n");
+        }
+        data
+    }
+
+    /// Sends bytes, of which the other side may take some or none.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);

@@ -1,0 +1,476 @@
+//! Reads along what a client sends over HTTP/1.1, and says where it could be
+//! read in two ways (RFC 9112 §2.2, §3, §5, §6, §7).
+//!
+//! Strict where the HTTP library is lenient: whoever stands before or behind the
+//! gateway may be lenient in another way, and then a request could be hidden in
+//! another's body. Knows where messages begin and end, and nothing else of them.
+
+use std::ops::ControlFlow;
+
+/// The longest line that says a chunk's size, extensions included, in bytes.
+const LONGEST_CHUNK_LINE: usize = 1 << 10;
+
+/// How far some bytes may be handed on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fed {
+    /// Bytes that may.
+    pub(super) good: usize,
+    /// What comes after them.
+    pub(super) then: Then,
+}
+
+/// What comes after bytes that may be handed on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing, or what cannot be judged before more has come: the beginning of
+    /// a head.
+    More,
+    /// A head that is refused; says why.
+    BadHead(&'static str),
+    /// A body that breaks off here; says why.
+    BadBody(&'static str),
+}
+
+/// Where in a connection's messages the next byte is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Framing {
+    /// Before a head, or within it.
+    #[default]
+    Head,
+    /// So many bytes before the end of a body.
+    Body(u64),
+    /// In the line that says the size of a chunk.
+    ChunkLine(ChunkLine),
+    /// So many bytes before the end of a chunk.
+    Chunk(u64),
+    /// Before the line's end that follows a chunk, of which so much has come.
+    ChunkEnd(u8),
+    /// In a line behind the last chunk, of which so much has come.
+    Trailer { length: usize, cr: bool },
+    /// This is not HTTP/1.1 any more.
+    Other,
+}
+
+/// What HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
+/// The line that says the size of a chunk, as far as it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct ChunkLine {
+    size: u64,
+    digits: u8,
+    length: usize,
+    extension: bool,
+    cr: bool,
+}
+
+impl Framing {
+    /// Looks at the bytes that come next. Those after the good ones are to be
+    /// shown again, together with what follows them.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Fed {
+        let mut good = 0;
+        while good < bytes.len() {
+            let rest = &bytes[good..];
+            let step = match self {
+                Self::Head => match self.head(rest) {
+                    ControlFlow::Continue(0) => {
+                        let then = Then::More;
+                        return Fed { good, then };
+                    }
+                    ControlFlow::Continue(length) => Ok(length),
+                    ControlFlow::Break(why) => {
+                        let then = Then::BadHead(why);
+                        return Fed { good, then };
+                    }
+                },
+                Self::Body(left) | Self::Chunk(left) => {
+                    let length = usize::try_from(*left).map_or(rest.len(), |n| n.min(rest.len()));
+                    *left -= length as u64;
+                    match (*left, &*self) {
+                        (0, Self::Body(_)) => *self = Self::Head,
+                        (0, _) => *self = Self::ChunkEnd(0),
+                        _ => {}
+                    }
+                    Ok(length)
+                }
+                Self::ChunkLine(line) => line.feed(rest[0]).map(|size| {
+                    match size {
+                        Some(0) => {
+                            *self = Self::Trailer {
+                                length: 0,
+                                cr: false,
+                            }
+                        }
+                        Some(size) => *self = Self::Chunk(size),
+                        None => {}
+                    }
+                    1
+                }),
+                Self::ChunkEnd(seen) => match (*seen, rest[0]) {
+                    (0, b'\r') => {
+                        *seen = 1;
+                        Ok(1)
+                    }
+                    (1, b'\n') => {
+                        *self = Self::ChunkLine(ChunkLine::default());
+                        Ok(1)
+                    }
+                    _ => Err("a chunk is not followed by a line's end"),
+                },
+                Self::Trailer { .. } => self.trailer(rest[0]),
+                Self::Other => Ok(rest.len()),
+            };
+            match step {
+                Ok(length) => good += length,
+                Err(why) => {
+                    let then = Then::BadBody(why);
+                    return Fed { good, then };
+                }
+            }
+        }
+        let then = Then::More;
+        Fed { good, then }
+    }
+
+    /// One head, if all of it is here: its length; 0 if it is not.
+    fn head(&mut self, bytes: &[u8]) -> ControlFlow<&'static str, usize> {
+        // An empty line before a request is passed over (RFC 9112 §2.2).
+        if bytes.starts_with(b"\r\n") {
+            return ControlFlow::Continue(2);
+        }
+        if bytes.starts_with(PREFACE) {
+            *self = Self::Other;
+            return ControlFlow::Continue(PREFACE.len());
+        }
+        if PREFACE.starts_with(bytes) {
+            return ControlFlow::Continue(0);
+        }
+        let mut facts = Facts::default();
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[begin..end];
+            let Some(line) = line.strip_suffix(b"\r") else {
+                return ControlFlow::Break("a line ends without a carriage return");
+            };
+            match (begin, line) {
+                (0, line) => facts.request_line(line)?,
+                (_, []) => {
+                    *self = facts.body()?;
+                    return ControlFlow::Continue(end + 1);
+                }
+                (_, line) => facts.field(line)?,
+            }
+            begin = end + 1;
+        }
+        ControlFlow::Continue(0)
+    }
+
+    /// One byte behind the last chunk. What trailer fields may be is checked
+    /// where they pass; here the lines are.
+    fn trailer(&mut self, byte: u8) -> Result<usize, &'static str> {
+        let Self::Trailer { length, cr } = self else {
+            return Ok(0);
+        };
+        match (byte, *cr) {
+            (b'\n', true) if *length == 0 => *self = Self::Head,
+            (b'\n', true) => (*length, *cr) = (0, false),
+            (b'\n', false) => return Err("a line of the trailers ends without a carriage return"),
+            (_, true) | (0, _) => return Err("a line of the trailers has a control character"),
+            (b' ' | b'\t', _) if *length == 0 => return Err("a trailer field is folded"),
+            (b'\r', false) => *cr = true,
+            (_, false) => *length += 1,
+        }
+        Ok(1)
+    }
+}
+
+impl ChunkLine {
+    /// One byte more. The size, if it was the last (RFC 9112 §7.1).
+    fn feed(&mut self, byte: u8) -> Result<Option<u64>, &'static str> {
+        const MALFORMED: &str = "a chunk's size is malformed";
+        self.length += 1;
+        if self.length > LONGEST_CHUNK_LINE {
+            return Err("a chunk's extensions are too long");
+        }
+        match byte {
+            b'\n' if self.cr && self.digits > 0 => return Ok(Some(self.size)),
+            _ if self.cr || byte == b'\n' => return Err(MALFORMED),
+            b'\r' => self.cr = true,
+            b'\t' | b' '..=b'~' | 0x80.. if self.extension => {}
+            b';' if self.digits > 0 => self.extension = true,
+            _ => {
+                let digit = char::from(byte).to_digit(16).ok_or(MALFORMED)?;
+                // Sixteen digits are all that a size can have.
+                if self.digits == 16 {
+                    return Err(MALFORMED);
+                }
+                self.digits += 1;
+                self.size = self.size << 4 | u64::from(digit);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What of a head says how its body is framed.
+#[derive(Default)]
+struct Facts {
+    old: bool,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Facts {
+    fn request_line(&mut self, line: &[u8]) -> ControlFlow<&'static str> {
+        const MALFORMED: &str = "the request line is malformed";
+        let mut parts = line.split(|byte| *byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return ControlFlow::Break(MALFORMED);
+        };
+        if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+            return ControlFlow::Break(MALFORMED);
+        }
+        self.old = version == b"HTTP/1.0";
+        if !self.old && version != b"HTTP/1.1" {
+            return ControlFlow::Break("the version of HTTP is not 1.0 or 1.1");
+        }
+        target_form(method, target)
+    }
+
+    fn field(&mut self, line: &[u8]) -> ControlFlow<&'static str> {
+        if matches!(line[0], b' ' | b'\t') {
+            return ControlFlow::Break("a header field is folded");
+        }
+        let Some(colon) = memchr::memchr(b':', line) else {
+            return ControlFlow::Break("a header field has no colon");
+        };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+            return ControlFlow::Break("a header field's name is malformed");
+        }
+        if !value.iter().all(|byte| is_content(*byte)) {
+            return ControlFlow::Break("a header field has a control character");
+        }
+        match name.len() {
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                match !self.chunked && value.eq_ignore_ascii_case(b"chunked") {
+                    true => self.chunked = true,
+                    false => {
+                        return ControlFlow::Break("Transfer-Encoding is not exactly one chunked");
+                    }
+                }
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// One number, without a sign, a list or leading zeros (RFC 9110 §8.6).
+    fn content_length(&mut self, value: &[u8]) -> ControlFlow<&'static str> {
+        let digits = value.iter().all(u8::is_ascii_digit);
+        let canonical = digits && (value == b"0" || !value.starts_with(b"0"));
+        let number = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        match (canonical, number, self.length) {
+            (true, Some(length), None) => {
+                self.length = Some(length);
+                ControlFlow::Continue(())
+            }
+            (true, Some(_), Some(_)) => {
+                ControlFlow::Break("there is more than one Content-Length header")
+            }
+            _ => ControlFlow::Break("Content-Length is malformed"),
+        }
+    }
+
+    /// What follows the head.
+    fn body(&self) -> ControlFlow<&'static str, Framing> {
+        match (self.chunked, self.length) {
+            (true, Some(_)) => {
+                ControlFlow::Break("Content-Length and Transfer-Encoding contradict each other")
+            }
+            (true, None) if self.old => {
+                ControlFlow::Break("HTTP/1.0 does not have Transfer-Encoding")
+            }
+            (true, None) => ControlFlow::Continue(Framing::ChunkLine(ChunkLine::default())),
+            (false, None | Some(0)) => ControlFlow::Continue(Framing::Head),
+            (false, Some(length)) => ControlFlow::Continue(Framing::Body(length)),
+        }
+    }
+}
+
+/// One of the four forms of a target (RFC 9112 §3.2), in characters that a URI
+/// may have.
+fn target_form(method: &[u8], target: &[u8]) -> ControlFlow<&'static str> {
+    if memchr::memchr(b'#', target).is_some() {
+        return ControlFlow::Break("the request target has a fragment");
+    }
+    if memchr::memchr(b'\\', target).is_some() || !target.iter().all(u8::is_ascii_graphic) {
+        return ControlFlow::Break("the request target has a character that no URI has");
+    }
+    let scheme = |scheme: &[u8]| {
+        let head = target.get(..scheme.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    };
+    let known = match target {
+        [b'/', ..] => true,
+        b"*" => method == b"OPTIONS",
+        _ => method == b"CONNECT" || scheme(b"http://") || scheme(b"https://"),
+    };
+    match known {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break("the request target is malformed"),
+    }
+}
+
+/// A character of a name (RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    const TOKENS: [bool; 256] = {
+        let mut tokens = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let special = matches!(
+                byte as u8,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+            tokens[byte] = (byte as u8).is_ascii_alphanumeric() || special;
+            byte += 1;
+        }
+        tokens
+    };
+    TOKENS[usize::from(byte)]
+}
+
+/// A character of a value (RFC 9110 §5.5).
+fn is_content(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of bytes that come in parts of this length.
+    fn fed(bytes: &[u8], part: usize) -> (usize, Then) {
+        let (mut framing, mut begin) = (Framing::default(), 0);
+        let mut end = 0;
+        while end < bytes.len() {
+            end = (end + part).min(bytes.len());
+            let fed = framing.feed(&bytes[begin..end]);
+            begin += fed.good;
+            if fed.then != Then::More {
+                return (begin, fed.then);
+            }
+        }
+        (begin, Then::More)
+    }
+
+    #[test]
+    fn what_has_one_meaning_passes_whole() {
+        for good in [
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "\r\nGET /a?b=c%20d HTTP/1.0\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\nGET http://a/b HTTP/1.1\r\nhost: a\r\n\r\n",
+            "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n",
+            "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST /a HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nA;a=\"b\"\r\n0123456789\r\n0\r\nx: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0",
+            "GET /a HTTP/1.1\r\nx-utf8: \u{e9}\r\nx-tab: a\tb\r\nx-empty:\r\n\r\n",
+        ] {
+            for part in [1, 2, 3, 7, 1_000] {
+                assert_eq!(
+                    fed(good.as_bytes(), part),
+                    (good.len(), Then::More),
+                    "{good:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_could_be_read_in_two_ways_is_refused_before_a_byte_of_it_passed() {
+        for bad in [
+            "GET / HTTP/1.1\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\rb\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\0b\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost : a\r\n\r\n",
+            "GET / HTTP/1.1\r\n: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost\r\n\r\n",
+            "GET  / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1 \r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.2\r\nhost: a\r\n\r\n",
+            "GET foo HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET * HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /a#b HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /a\\b HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /\u{e9} HTTP/1.1\r\nhost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 01\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: +1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length:\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 1, 1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 18446744073709551616\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: identity\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: \u{b}chunked\r\n\r\n",
+            "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
+        ] {
+            let first = "GET /first HTTP/1.1\r\nhost: a\r\n\r\n";
+            let bytes = [first, bad].concat();
+            for part in [1, 3, 1_000] {
+                let (good, then) = fed(bytes.as_bytes(), part);
+                assert_eq!(good, first.len(), "{bad:?}");
+                assert!(matches!(then, Then::BadHead(_)), "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_breaks_off_where_its_framing_is_malformed() {
+        let long = format!("5;{}", "x".repeat(LONGEST_CHUNK_LINE));
+        for (chunks, good) in [
+            ("0x1\r\n", 1),
+            ("\r\n", 1),
+            ("5;\nhello", 2),
+            ("5\nhello", 1),
+            ("-1\r\n", 0),
+            ("fffffffffffffffff\r\n", 16),
+            ("5\r\nhelloX", 8),
+            ("5\r\nhello\n", 8),
+            ("0\r\nx: y\n", 7),
+            ("0\r\n x: y\r\n", 3),
+            (&long, LONGEST_CHUNK_LINE),
+        ] {
+            let head = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+            let bytes = [head, chunks].concat();
+            for part in [1, 3, 10_000] {
+                let (passed, then) = fed(bytes.as_bytes(), part);
+                assert_eq!(passed - head.len(), good, "{chunks:?}");
+                assert!(matches!(then, Then::BadBody(_)), "{chunks:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A client's connection as the HTTP library is let see it: without a head that
+//! could be read in two ways.
+//!
+//! In its place the library gets a request of the gateway's own, whose answer
+//! says what was wrong ([`Faults`]), and after which the connection ends.
+
+use std::{
+    cell::Cell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Framing, Then};
+
+/// What stands in for a head that is refused.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+/// Bytes that are read at once while a head has not come whole.
+const READ: usize = 4 << 10;
+
+/// Bytes that are read and forgotten after a head was refused, so that the client
+/// gets to see the answer instead of a reset connection.
+const FORGOTTEN: usize = 256 << 10;
+
+/// What was wrong with the head in whose place another stands: to be asked when
+/// the library hands over a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults(Rc<Cell<Option<&'static str>>>);
+
+impl Faults {
+    /// Why the request that comes now was refused; none if it is the client's.
+    pub(super) fn take(&self) -> Option<&'static str> {
+        self.0.take()
+    }
+}
+
+/// A connection that is read along.
+#[derive(Debug)]
+pub(super) struct Strict<S> {
+    stream: S,
+    framing: Framing,
+    faults: Faults,
+    /// The beginning of a head that has not come whole, or what is to be handed on.
+    held: Vec<u8>,
+    /// How much of `held` is to be handed on.
+    good: usize,
+    /// Why the head that comes then was refused.
+    refused: Option<&'static str>,
+    /// The longest head that is held, in bytes. What is longer the library refuses.
+    limit: usize,
+    /// The stand-in was handed on.
+    over: bool,
+}
+
+impl<S> Strict<S> {
+    /// Reads along a connection whose heads may have so many bytes.
+    pub(super) fn new(stream: S, limit: usize) -> (Self, Faults) {
+        let faults = Faults::default();
+        let strict = Self {
+            stream,
+            framing: Framing::default(),
+            faults: faults.clone(),
+            held: Vec::new(),
+            good: 0,
+            refused: None,
+            limit,
+            over: false,
+        };
+        (strict, faults)
+    }
+
+    /// The connection itself. What was read of it and not handed on is lost.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// Judges bytes: how many of them may be handed on. The rest stays, unless
+    /// it is refused.
+    fn judge(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let fed = self.framing.feed(bytes);
+        match fed.then {
+            Then::More => Ok(fed.good),
+            Then::BadHead(why) => {
+                self.refused = Some(why);
+                Ok(fed.good)
+            }
+            Then::BadBody(why) => Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+        }
+    }
+
+    /// Judges what is held.
+    fn judge_held(&mut self) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        let judged = self.judge(&held);
+        self.held = held;
+        self.good = judged?;
+        self.bound();
+        Ok(())
+    }
+
+    /// Holds no more than a head may have: what is longer the library refuses.
+    fn bound(&mut self) {
+        match self.refused {
+            Some(_) => self.held.truncate(self.good),
+            None if self.held.len() - self.good > self.limit => self.good = self.held.len(),
+            None => {}
+        }
+    }
+
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.good.min(buffer.remaining());
+        buffer.put_slice(&self.held[..length]);
+        self.held.drain(..length);
+        self.good -= length;
+    }
+
+    /// Puts the stand-in where the head would be. By itself, so that the library
+    /// has asked for the requests before it.
+    fn stand_in(&mut self, why: &'static str) {
+        self.held = STAND_IN.to_vec();
+        self.good = STAND_IN.len();
+        self.faults.0.set(Some(why));
+        self.over = true;
+    }
+}
+
+impl<S: AsyncRead + Unpin> Strict<S> {
+    /// Reads straight into the reader's buffer, where a head that is not whole
+    /// is taken out again. Ready with nothing in it: more is to be read.
+    fn poll_straight(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let new = &buffer.filled()[before..];
+        if new.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        let good = self.judge(new)?;
+        if good < new.len() {
+            self.held
+                .extend_from_slice(&buffer.filled()[before + good..]);
+            buffer.set_filled(before + good);
+            self.bound();
+        }
+        Poll::Ready(Ok(good > 0))
+    }
+
+    /// Reads what belongs to what is held.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut bytes = [0; READ];
+        let mut more = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut more))?;
+        if more.filled().is_empty() {
+            // The library is shown the beginning of what will not come whole.
+            self.good = self.held.len();
+            return Poll::Ready(Ok(true));
+        }
+        self.held.extend_from_slice(more.filled());
+        self.judge_held()?;
+        Poll::Ready(Ok(false))
+    }
+
+    /// Reads and forgets what comes behind a head that was refused.
+    fn forget(&mut self, cx: &mut Context<'_>) {
+        let mut bytes = [0; READ];
+        for _ in 0..FORGOTTEN / READ {
+            let mut more = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut more);
+            if !matches!(polled, Poll::Ready(Ok(()))) || more.filled().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.good > 0 {
+                this.hand_on(buffer);
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(why) = this.refused.take() {
+                this.stand_in(why);
+                continue;
+            }
+            if this.over {
+                this.forget(cx);
+                return Poll::Ready(Ok(()));
+            }
+            let done = match this.held.is_empty() {
+                true => ready!(this.poll_straight(cx, buffer))?,
+                false => ready!(this.poll_more(cx))? && this.held.is_empty(),
+            };
+            if done {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
