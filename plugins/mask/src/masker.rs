@@ -171,20 +171,19 @@ impl Pass<'_> {
         } else {
             self.rules.longest_step + 1
         };
-        let tail = self.text.len().saturating_sub(near);
-        if place >= tail {
-            let candidate = self.rules.first_candidate(self.text, place);
-            self.closely_until = candidate + CLOSELY;
-            return candidate;
-        }
-        let (next, closely_until) = match self.rules.stretch(self.cache, self.text, place) {
-            Ok(Some((start, end))) if start < tail => (start, end),
-            Ok(_) => (tail, tail),
+        let tail = self.text.len().saturating_sub(near).max(place);
+        let (start, end) = match self.rules.stretch(self.cache, self.text, place) {
+            Ok(found) => found.unwrap_or((self.text.len(), self.text.len())),
             // It never gives up as it is configured; if it did, all is looked at.
             Err(_) => (place, self.text.len()),
         };
-        self.closely_until = closely_until;
-        next
+        if start < tail {
+            self.closely_until = end;
+            return start;
+        }
+        let candidate = self.rules.first_candidate(self.text, tail, start);
+        self.closely_until = candidate + CLOSELY;
+        candidate
     }
 
     /// Begins to replace a match that reaches to `end` at least.

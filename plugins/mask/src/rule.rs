@@ -6,6 +6,8 @@
 //! to the next, whatever other bodies do in between. Refuses expressions that
 //! match nothing at all, or that make it too large. Called by `rules`.
 
+use std::collections::BTreeSet;
+
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
@@ -22,6 +24,9 @@ const LARGEST: usize = 4 << 20;
 /// How many beginnings of a match are followed side by side.
 const MOST_FOLLOWED: usize = 16;
 
+/// How many states are looked into for the bytes that cut all off.
+const MOST_STATES: usize = 1_000;
+
 /// A rule.
 #[derive(Debug)]
 pub struct Rule {
@@ -30,6 +35,8 @@ pub struct Rule {
     starts: Starts,
     /// Which bytes a match can begin with.
     begins: [bool; 256],
+    /// Which bytes nothing is followed over that has not matched before them.
+    cuts: [bool; 256],
     longest_step: usize,
     pub(crate) check: Option<Check>,
     pub(crate) prefix: Prefix,
@@ -57,6 +64,7 @@ impl Rule {
         let starts = Starts::new(&automaton);
         let rule = Self {
             begins: begins(&automaton, &starts),
+            cuts: cuts(&automaton, &starts),
             starts,
             automaton,
             longest_step,
@@ -79,11 +87,17 @@ impl Rule {
     }
 
     /// The first place from `at` on where a match begins or may begin, as far as
-    /// can be told at little cost; the text's end if there is none.
+    /// can be told at little cost; the text's end if there is none. No match
+    /// that ends in the text begins before `stretch`.
     ///
-    /// All that begin are followed side by side, and of those that come to the
+    /// What began before the last byte that cuts all off is over. Of the rest,
+    /// all that begin are followed side by side, and of those that come to the
     /// same state only the first, for what becomes of one becomes of the other.
-    pub(crate) fn first_candidate(&self, text: &[u8], at: usize) -> usize {
+    pub(crate) fn first_candidate(&self, text: &[u8], at: usize, stretch: usize) -> usize {
+        let cut = text[at..]
+            .iter()
+            .rposition(|byte| self.cuts[usize::from(*byte)]);
+        let at = cut.map_or(at, |cut| at.max(stretch.min(at + cut + 1)));
         let mut followed: Vec<(StateID, usize)> = Vec::with_capacity(MOST_FOLLOWED);
         let mut first = text.len();
         for (place, byte) in text.iter().enumerate().skip(at) {
@@ -242,6 +256,10 @@ impl Starts {
         }
     }
 
+    fn distinct(&self) -> BTreeSet<StateID> {
+        self.after.iter().copied().chain([self.first]).collect()
+    }
+
     /// For a match that begins at a place of a text.
     fn at(&self, text: &[u8], at: usize) -> StateID {
         let before = at.checked_sub(1).map(|before| text[before]);
@@ -251,15 +269,37 @@ impl Starts {
 
 /// Which bytes lead anywhere, whatever comes before them.
 fn begins(automaton: &dense::DFA<Vec<u32>>, starts: &Starts) -> [bool; 256] {
-    let mut distinct = starts.after.to_vec();
-    distinct.push(starts.first);
-    distinct.sort_unstable();
-    distinct.dedup();
-    let mut begins = [false; 256];
-    for byte in 0..=u8::MAX {
-        begins[usize::from(byte)] = distinct
-            .iter()
-            .any(|start| !automaton.is_dead_state(automaton.next_state(*start, byte)));
+    let distinct = starts.distinct();
+    std::array::from_fn(|byte| {
+        let leads_on = |start: &StateID| {
+            let next = automaton.next_state(*start, byte as u8);
+            !automaton.is_dead_state(next)
+        };
+        distinct.iter().any(leads_on)
+    })
+}
+
+/// Which bytes end all, from every state that can be come to: either there is
+/// nothing, or there is a match that ended before the byte. None if there are
+/// too many states to find out.
+fn cuts(automaton: &dense::DFA<Vec<u32>>, starts: &Starts) -> [bool; 256] {
+    let mut cuts = [true; 256];
+    let mut known: BTreeSet<StateID> = starts.distinct().into_iter().collect();
+    let mut open: Vec<StateID> = known.iter().copied().collect();
+    while let Some(state) = open.pop() {
+        if known.len() > MOST_STATES {
+            return [false; 256];
+        }
+        for byte in 0..=u8::MAX {
+            let next = automaton.next_state(state, byte);
+            if automaton.is_dead_state(next) {
+                continue;
+            }
+            cuts[usize::from(byte)] &= automaton.is_match_state(next);
+            if known.insert(next) {
+                open.push(next);
+            }
+        }
     }
-    begins
+    cuts
 }

@@ -110,9 +110,11 @@ impl Rules {
     }
 
     /// The first place from `at` on where a match of some rule begins or may
-    /// begin, as far as can be told at little cost.
-    pub(crate) fn first_candidate(&self, text: &[u8], at: usize) -> usize {
-        let candidates = self.rules.iter().map(|rule| rule.first_candidate(text, at));
+    /// begin, as far as can be told at little cost. There is none within the
+    /// text before `stretch`.
+    pub(crate) fn first_candidate(&self, text: &[u8], at: usize, stretch: usize) -> usize {
+        let rules = self.rules.iter();
+        let candidates = rules.map(|rule| rule.first_candidate(text, at, stretch));
         candidates.min().unwrap_or(text.len())
     }
 

@@ -12,8 +12,10 @@ use std::time;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod media;
 mod size;
 
+pub use media::{MediaRange, MediaRangeError};
 pub use size::{Size, SizeError};
 
 /// Units from the longest to the shortest, with their milliseconds.
