@@ -204,6 +204,14 @@ pub(super) enum Hook {
     Response,
     #[component(name = "completion")]
     Completion,
+    #[component(name = "request-body")]
+    RequestBody,
+    #[component(name = "response-body")]
+    ResponseBody,
+    #[component(name = "request-buffered")]
+    RequestBuffered,
+    #[component(name = "response-buffered")]
+    ResponseBuffered,
 }
 
 /// `log.level`.

@@ -15,14 +15,14 @@ pub struct Config {
     pub max_bytes: Size,
     /// Whose bodies.
     #[serde(default)]
-    pub side: Side,
+    pub side: Sides,
 }
 
 /// Whose bodies.
 #[config]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Side {
+pub enum Sides {
     /// Those of requests.
     #[default]
     Request,
@@ -30,16 +30,4 @@ pub enum Side {
     Response,
     /// Both.
     Both,
-}
-
-impl Side {
-    /// Whether requests are among them.
-    pub fn has_requests(self) -> bool {
-        matches!(self, Self::Request | Self::Both)
-    }
-
-    /// Whether responses are among them.
-    pub fn has_responses(self) -> bool {
-        matches!(self, Self::Response | Self::Both)
-    }
 }

@@ -4,7 +4,7 @@
 //! run. Called once per instance, from `configure`.
 
 use portcullis_sdk::config;
-use portcullis_sdk::config::Size;
+use portcullis_sdk::config::{MediaRange, Size};
 
 /// Configuration of `mask`.
 #[config]
@@ -12,7 +12,7 @@ use portcullis_sdk::config::Size;
 pub struct Config {
     /// Whose bodies are masked.
     #[serde(default)]
-    pub side: Side,
+    pub side: Sides,
     /// What is replaced. Where two rules match at the same place, the one that
     /// comes first in this list counts.
     #[schemars(length(min = 1, max = 64))]
@@ -24,16 +24,16 @@ pub struct Config {
     pub max_match: Size,
     /// The media types of the bodies that are masked: `text/html`, `text/*`,
     /// `application/*+json` or `*/*`. A body without a type is always masked.
-    #[serde(default = "default_content_types")]
+    /// Default: `text/*`, JSON, XML, YAML, JavaScript, GraphQL and forms.
     #[schemars(length(min = 1, max = 100))]
-    pub content_types: Vec<String>,
+    pub content_types: Option<Vec<MediaRange>>,
 }
 
 /// Whose bodies.
 #[config]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Side {
+pub enum Sides {
     /// Those of requests, before they go upstream.
     Request,
     /// Those of responses, before they go to the client.
@@ -41,6 +41,18 @@ pub enum Side {
     Response,
     /// Both.
     Both,
+}
+
+impl Sides {
+    /// Whether requests are among them.
+    pub fn has_requests(self) -> bool {
+        matches!(self, Self::Request | Self::Both)
+    }
+
+    /// Whether responses are among them.
+    pub fn has_responses(self) -> bool {
+        matches!(self, Self::Response | Self::Both)
+    }
 }
 
 /// One rule: what it matches (one of `literal`, `regex` and `preset`) and what
@@ -94,20 +106,24 @@ fn default_max_match() -> Size {
     Size::from_kib(1)
 }
 
-fn default_content_types() -> Vec<String> {
-    [
+/// The media types of `content_types` where it is not given.
+pub fn default_content_types() -> Vec<MediaRange> {
+    let types = [
         "text/*",
         "application/json",
         "application/*+json",
         "application/x-ndjson",
+        "application/ndjson",
         "application/jsonl",
         "application/xml",
         "application/*+xml",
+        "application/yaml",
         "application/javascript",
         "application/graphql",
-        "application/yaml",
         "application/x-www-form-urlencoded",
-    ]
-    .map(String::from)
-    .into()
+    ];
+    types
+        .into_iter()
+        .filter_map(|text| text.parse().ok())
+        .collect()
 }

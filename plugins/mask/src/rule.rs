@@ -86,9 +86,9 @@ impl Rule {
         self.walk_on(self.starts.at(text, at), text, at, at, last)
     }
 
-    /// The first place from `at` on where a match begins or may begin, as far as
-    /// can be told at little cost; the text's end if there is none. No match
-    /// that ends in the text begins before `stretch`.
+    /// The first place from `at` on, and before `stretch`, where a match may
+    /// begin, as far as can be told at little cost; else `stretch`. No match
+    /// that ends in the text begins before that.
     ///
     /// What began before the last byte that cuts all off is over. Of the rest,
     /// all that begin are followed side by side, and of those that come to the
@@ -97,13 +97,16 @@ impl Rule {
         let cut = text[at..]
             .iter()
             .rposition(|byte| self.cuts[usize::from(*byte)]);
-        let at = cut.map_or(at, |cut| at.max(stretch.min(at + cut + 1)));
+        let at = cut.map_or(at, |cut| at + cut + 1);
+        if at >= stretch {
+            return stretch;
+        }
         let mut followed: Vec<(StateID, usize)> = Vec::with_capacity(MOST_FOLLOWED);
-        let mut first = text.len();
+        let mut first = stretch;
         for (place, byte) in text.iter().enumerate().skip(at) {
             match followed.first() {
                 Some((_, start)) if followed.len() == MOST_FOLLOWED => return first.min(*start),
-                None if first < place => return first,
+                None if first <= place => return first,
                 _ => {}
             }
             if self.begins_with(*byte) {

@@ -23,6 +23,10 @@ fn skip(mut caller: Caller<'_>, (hook,): (Hook,)) -> Result<()> {
         Hook::Request => skipped.request = true,
         Hook::Response => skipped.response = true,
         Hook::Completion => skipped.completion = true,
+        Hook::RequestBody => skipped.request_body = true,
+        Hook::ResponseBody => skipped.response_body = true,
+        Hook::RequestBuffered => skipped.request_buffered = true,
+        Hook::ResponseBuffered => skipped.response_buffered = true,
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 mod changes;
 mod configuration;
 mod documents;
+mod filter;
 mod lines;
+mod schema;
 
 use json_transform::config::ChangesConfig;
 use json_transform::transform::Transform;

@@ -1,8 +1,10 @@
 //! What comes out of a body, whatever its chunks are.
 
 mod configuration;
+mod filter;
 mod oracle;
 mod presets;
+mod schema;
 mod splits;
 mod streams;
 
