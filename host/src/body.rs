@@ -1,6 +1,7 @@
 //! A request's body on its way upstream: streamed, never copied, counted as
-//! it passes and held to its limit.
+//! it passes and held to its limit; or one of the gateway's own.
 
+mod own;
 mod pipe;
 
 use std::{
@@ -19,6 +20,7 @@ use crate::{
     respond::Error,
 };
 
+pub use own::{Own, Parts, Writer};
 pub use pipe::{Piped, Sender, pipe};
 
 /// The next part of a body, as filters see it: of frames that are neither bytes
@@ -88,7 +90,8 @@ pub enum BodyError {
     /// The client broke off, or its framing is malformed.
     #[error("the client broke off while sending its body")]
     Client,
-    /// A filter that looks at it failed, or answers instead.
+    /// A filter that looks at it failed, or answers instead; or it broke off while
+    /// it wrote the body of a request of its own.
     #[error("a filter stopped the request's body")]
     Filter,
 }
@@ -102,6 +105,8 @@ pub enum RequestBody {
     Stream(Metered),
     /// What filters make of such a body.
     Piped(Piped),
+    /// That of a request which the gateway makes itself.
+    Own(Box<Own>),
 }
 
 /// A client's body that is counted.
@@ -131,7 +136,7 @@ impl RequestBody {
     /// True if the body is known to be over its limit before a byte of it came.
     pub fn is_too_large(&self) -> bool {
         match self {
-            Self::Empty | Self::Piped(_) => false,
+            Self::Empty | Self::Piped(_) | Self::Own(_) => false,
             Self::Stream(body) => body.incoming.size_hint().lower() > body.limit,
         }
     }
@@ -149,6 +154,7 @@ impl Body for RequestBody {
             Self::Empty => Poll::Ready(None),
             Self::Stream(body) => body.poll_frame(cx),
             Self::Piped(body) => Pin::new(body).poll_frame(cx),
+            Self::Own(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -157,6 +163,7 @@ impl Body for RequestBody {
             Self::Empty => true,
             Self::Stream(body) => body.incoming.is_end_stream(),
             Self::Piped(body) => body.is_end_stream(),
+            Self::Own(body) => body.is_end_stream(),
         }
     }
 
@@ -165,6 +172,7 @@ impl Body for RequestBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Stream(body) => body.incoming.size_hint(),
             Self::Piped(body) => body.size_hint(),
+            Self::Own(body) => body.size_hint(),
         }
     }
 }

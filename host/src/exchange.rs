@@ -5,6 +5,8 @@
 //! tables of the snapshot that serves the request, so that an exchange can be
 //! lent to a plugin's store without touching a shared reference count.
 
+mod answer;
+
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -12,6 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+pub use answer::{Answer, AnswerBody, Broken, Part, Parts};
 
 /// Index of a route in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,17 +184,6 @@ pub fn clean_trailers(trailers: &mut HeaderMap) {
     for name in &NOT_IN_TRAILERS {
         trailers.remove(name);
     }
-}
-
-/// An answer that a filter gives in place of the upstream's.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// 200 to 599.
-    pub status: StatusCode,
-    /// Validated header fields.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
 }
 
 /// The response's head in flight.

@@ -103,6 +103,7 @@ impl Gateway {
             current: Arc::clone(&current),
             metrics: Arc::clone(reloader.metrics()),
             limits: Arc::new(config.limits.clone()),
+            roots: reloader.roots(),
             draining: drained,
         };
         let workers = start_workers(sockets, &entrances, &config, &shared)?;

@@ -117,12 +117,16 @@ fn described_by(who: DescribedBy) -> &'static str {
 fn wants(plugin: &Plugin) -> String {
     let capabilities = plugin.capabilities();
     let shown: Vec<String> = (capabilities.iter())
-        .map(
-            |capability| match (capability.by_default(), capability.name()) {
-                (true, name) => name.to_owned(),
-                (false, name) => format!("{name} (a step has to say `allow: {{ {name}: true }}`)"),
-            },
-        )
+        .map(|capability| {
+            let (name, does_without) = (capability.name(), plugin.does_without(*capability));
+            match capability.by_default() {
+                true => name.to_owned(),
+                false if does_without => {
+                    format!("{name} (if a step says `allow: {{ {name}: true }}`)")
+                }
+                false => format!("{name} (a step has to say `allow: {{ {name}: true }}`)"),
+            }
+        })
         .collect();
     or_dash(&shown.join(", ")).to_owned()
 }

@@ -38,6 +38,7 @@ pub mod gateway;
 pub mod inspect;
 pub mod listener;
 pub mod observe;
+pub mod outbound;
 pub mod pipeline;
 pub mod plugin;
 pub mod proxy;

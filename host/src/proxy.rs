@@ -214,7 +214,7 @@ async fn finish(
     flight.exchange.response = Some(head);
     flight.exchange.phase = Phase::Response;
     if let Some(body) = flight.response_filters().await {
-        content = Content::full(body);
+        content = Content::answer(body);
     }
     if let Some(chain) = flight.chain_of(Side::Response) {
         look_at_response(&mut flight, chain, &mut content).await;
@@ -287,5 +287,5 @@ fn local(answer: Answer) -> (ResponseHead, Content) {
         headers,
         body,
     } = answer;
-    (ResponseHead { status, headers }, Content::full(body))
+    (ResponseHead { status, headers }, Content::answer(body))
 }

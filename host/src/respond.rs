@@ -229,8 +229,11 @@ mod tests {
                 answer.headers[header::CONTENT_TYPE],
                 "application/problem+json"
             );
+            let crate::exchange::AnswerBody::Whole(body) = answer.body else {
+                panic!("it is whole");
+            };
             let json: serde_json::Value =
-                serde_json::from_slice(&answer.body).expect("a problem document is JSON");
+                serde_json::from_slice(&body).expect("a problem document is JSON");
             assert_eq!(json["status"], status);
             assert_eq!(json["request_id"], "abc");
             assert_eq!(json["detail"], error.to_string());

@@ -7,13 +7,15 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     body::RequestBody,
     config::Limits,
-    exchange::{RouteIndex, ServiceIndex},
+    discovery::Instance,
+    exchange::{Exchange, RouteIndex, ServiceIndex},
     observe::Metrics,
+    outbound::{Ground, Roots},
     pipeline::{Balancer, Slots},
     snapshot::{Current, Snapshot},
     upstream::{Budget, Pool, PoolOptions},
@@ -28,6 +30,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Bounds on peers; fixed at start.
     pub limits: Arc<Limits>,
+    /// Whom public servers have to be vouched for by.
+    pub roots: Arc<Roots>,
     /// Turns true when the gateway drains.
     pub draining: watch::Receiver<bool>,
 }
@@ -78,13 +82,8 @@ pub struct Worker {
 impl Worker {
     /// A worker that starts with the current snapshot. `index` is its seat.
     pub fn new(index: usize, shared: Shared) -> Self {
-        let limits = &shared.limits;
-        let pool = Pool::new(PoolOptions {
-            connect_timeout: limits.connect_timeout,
-            idle_connections: limits.idle_connections,
-            idle_timeout: limits.idle_timeout,
-        })
-        .measured(Arc::clone(&shared.metrics));
+        let options = PoolOptions::of(&shared.limits);
+        let pool = Pool::new(options).measured(Arc::clone(&shared.metrics));
         let local = Local::take(shared.current.load(), index);
         Self {
             index,
@@ -121,5 +120,49 @@ impl Worker {
     /// Turns true when the gateway drains.
     pub fn draining(&self) -> watch::Receiver<bool> {
         self.shared.draining.clone()
+    }
+}
+
+impl Worker {
+    /// Lets the filters of the current snapshot work in the background, and those
+    /// of the next one as soon as it is current, until the future is dropped.
+    pub async fn tick(self: &Rc<Self>) {
+        let mut swaps = self.shared.current.swaps();
+        loop {
+            let local = self.local();
+            let mut ticking = JoinSet::new();
+            for index in 0..local.snapshot.ticks().len() {
+                let local = Rc::clone(&local);
+                ticking.spawn_local(async move {
+                    local.snapshot.ticks()[index].run(&local.slots).await;
+                });
+            }
+            drop(local);
+            if swaps.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Calls of plugins are a worker's like any request: on its connections, and to
+/// instances that its balancers pick.
+impl Ground for Worker {
+    fn pool(&self) -> &Pool<RequestBody> {
+        &self.pool
+    }
+
+    fn pick(
+        &self,
+        service: &str,
+        exchange: &mut Box<Exchange>,
+        attempt: u32,
+    ) -> Option<Arc<Instance>> {
+        let local = self.local();
+        let mut services = local.snapshot.config.services.iter();
+        let index = services.position(|known| known.name == service)?;
+        let index = ServiceIndex(u32::try_from(index).ok()?);
+        exchange.service = Some(index);
+        local.balancer(index).pick(exchange, attempt).ok()
     }
 }

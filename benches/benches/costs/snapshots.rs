@@ -42,6 +42,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         host: Arc::new(HostServices::detached()),
         registry: Arc::new(Registry::new()),
         metrics: Arc::new(Metrics::new()),
+        errands: None,
     };
     let snapshot = |generation| snapshot(&builder, &config, &library, generation);
 

@@ -226,6 +226,7 @@ fn builder(config: &Config, clock: &ManualClock) -> Builder {
         }),
         registry,
         metrics,
+        errands: None,
     }
 }
 

@@ -8,7 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    Origin,
     node::Value,
+    origin::origin,
     reader::Item,
     route::Services,
     scalar::{boolean, text},
@@ -24,6 +26,8 @@ pub enum Capability {
     Store,
     /// Services and their instances.
     Discovery,
+    /// Requests of the plugin's own, to services and to hosts.
+    Http,
     /// Signatures and digests.
     Crypto,
     /// The gateway's log.
@@ -38,10 +42,11 @@ pub enum Capability {
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Counters,
         Self::Store,
         Self::Discovery,
+        Self::Http,
         Self::Crypto,
         Self::Log,
         Self::Metrics,
@@ -55,6 +60,7 @@ impl Capability {
             Self::Counters => "counters",
             Self::Store => "store",
             Self::Discovery => "discovery",
+            Self::Http => "http",
             Self::Crypto => "crypto",
             Self::Log => "log",
             Self::Metrics => "metrics",
@@ -72,7 +78,24 @@ impl Capability {
 
     /// Whether a step that says nothing of it grants it.
     pub fn by_default(self) -> bool {
-        !matches!(self, Self::Store | Self::Discovery)
+        !matches!(self, Self::Store | Self::Discovery | Self::Http)
+    }
+}
+
+/// Whom a plugin's own requests may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Reach {
+    /// Services, by name.
+    pub services: BTreeSet<String>,
+    /// Origins; whatever addresses their names resolve to.
+    pub origins: BTreeSet<Origin>,
+}
+
+impl Reach {
+    /// As the file lists it.
+    pub fn shown(&self) -> Vec<String> {
+        let origins = self.origins.iter().map(Origin::to_string);
+        self.services.iter().cloned().chain(origins).collect()
     }
 }
 
@@ -81,6 +104,7 @@ impl Capability {
 pub struct Allow {
     granted: BTreeSet<Capability>,
     services: Option<BTreeSet<String>>,
+    reach: Option<Reach>,
 }
 
 impl Default for Allow {
@@ -90,6 +114,7 @@ impl Default for Allow {
                 .filter(|capability| capability.by_default())
                 .collect(),
             services: None,
+            reach: None,
         }
     }
 }
@@ -100,6 +125,7 @@ impl Allow {
         Self {
             granted: Capability::ALL.into(),
             services: None,
+            reach: None,
         }
     }
 
@@ -113,10 +139,17 @@ impl Allow {
         self.services.as_ref()
     }
 
-    /// Grants a capability, of discovery all services; or withholds it.
+    /// Whom `http` reaches. None: all services, and every public host.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.reach.as_ref()
+    }
+
+    /// Grants a capability, of discovery and `http` all there is; or withholds it.
     pub fn set(&mut self, capability: Capability, granted: bool) {
-        if capability == Capability::Discovery {
-            self.services = None;
+        match capability {
+            Capability::Discovery => self.services = None,
+            Capability::Http => self.reach = None,
+            _ => {}
         }
         match granted {
             true => self.granted.insert(capability),
@@ -128,6 +161,12 @@ impl Allow {
     pub fn show(&mut self, services: BTreeSet<String>) {
         self.set(Capability::Discovery, true);
         self.services = Some(services);
+    }
+
+    /// Grants `http` to these alone.
+    pub fn let_reach(&mut self, reach: Reach) {
+        self.set(Capability::Http, true);
+        self.reach = Some(reach);
     }
 }
 
@@ -152,6 +191,7 @@ pub(super) fn allow(item: &Item<'_>, usual: &Allow, services: &Services<'_>) -> 
         };
         match (capability, &item.node.value) {
             (Capability::Discovery, Value::List(_)) => allow.show(shown(&item, services)?),
+            (Capability::Http, Value::List(_)) => allow.let_reach(reach(&item, services)?),
             _ => allow.set(capability, boolean(&item)?),
         }
     }
@@ -164,4 +204,26 @@ fn shown(item: &Item<'_>, services: &Services<'_>) -> Option<BTreeSet<String>> {
         .map(|item| services.known(item, text(item)?))
         .collect();
     read.into_iter().collect()
+}
+
+/// `[users, "https://id.example.com"]`: what has a scheme is an origin.
+fn reach(item: &Item<'_>, services: &Services<'_>) -> Option<Reach> {
+    let mut reach = Reach::default();
+    let mut right = true;
+    for item in item.list("`[users, \"https://id.example.com\"]`")? {
+        let text = text(&item)?;
+        // A name has no colon, and what has one is meant to be an origin.
+        right &= if text.contains(':') {
+            let origin = origin(&item, text);
+            let right = origin.is_some();
+            reach.origins.extend(origin);
+            right
+        } else {
+            let service = services.known(&item, text);
+            let right = service.is_some();
+            reach.services.extend(service);
+            right
+        };
+    }
+    right.then_some(reach)
 }

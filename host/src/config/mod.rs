@@ -24,6 +24,7 @@ mod diagnostic;
 mod duration;
 mod host;
 mod http2;
+mod http_limits;
 mod instance;
 mod interpolate;
 mod json;
@@ -34,6 +35,7 @@ mod matching;
 mod model;
 mod name;
 mod node;
+mod origin;
 mod pattern;
 mod plugin_limits;
 mod plugins;
@@ -56,17 +58,19 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use allow::{Allow, Capability};
+pub use allow::{Allow, Capability, Reach};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use http_limits::HttpLimits;
 pub use http2::Http2Limits;
 pub use listener::{ClientAuth, Listener, ListenerTls, TlsVersion};
 pub use load::{Reading, load, parse, read};
 pub use model::{
-    Admin, Backoff, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Match,
-    NamedPlugin, OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Retries, RetryOn,
-    Route, Service, Step,
+    Admin, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Match, NamedPlugin,
+    OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Route, Service, Step,
 };
+pub use origin::Origin;
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;
 pub use position::Position;
+pub use retries::{Backoff, Retries, RetryOn};
 pub use tls::{KeyPair, NamedFile, ServiceTls};

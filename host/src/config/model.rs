@@ -15,7 +15,7 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{Allow, Http2Limits, Listener, PathPattern, Position, ServiceTls};
+use super::{Allow, Http2Limits, HttpLimits, Listener, PathPattern, Position, Retries, ServiceTls};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -144,6 +144,8 @@ pub struct PluginLimits {
     pub response_size: usize,
     /// Bytes of a body that a filter sees whole.
     pub body_buffer: usize,
+    /// What its own requests may take.
+    pub http: HttpLimits,
 }
 
 /// Bounds on what a peer may make the gateway hold, and on waiting.
@@ -274,6 +276,8 @@ pub struct Step {
     pub limits: PluginLimits,
     /// Whose counters and stored values it sees. Default: the plugin's name.
     pub namespace: String,
+    /// The time between two of its ticks, if the file says it. Default 10 s.
+    pub tick: Option<Duration>,
     /// Its key in the file, such as `routes[0].pipeline[1]`.
     pub key: String,
     /// Where in the file it stands.
@@ -351,46 +355,4 @@ pub enum Isolation {
     Reuse,
     /// A fresh instance for every request.
     PerRequest,
-}
-
-/// Whether and how a request is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retries {
-    /// Tries in all, the first included; 1 means no retry. Default 1.
-    pub attempts: NonZeroU32,
-    /// The longest one try may take up to the response's head. Default: the route's timeout.
-    pub per_try_timeout: Option<Duration>,
-    /// What is retried. Default `[connect_failure, reset, gateway_error]`.
-    pub on: Vec<RetryOn>,
-    /// Waiting between tries.
-    pub backoff: Backoff,
-    /// The most retries there may be, as percent of requests; those after a
-    /// failure to connect are not counted. Default 20.
-    pub budget_percent: u32,
-    /// Retries a second that are allowed whatever the percentage says. Default 3.
-    pub budget_min_per_second: u32,
-}
-
-/// A reason for a retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetryOn {
-    /// No connection, or it broke before anything of the request was sent.
-    ConnectFailure,
-    /// The upstream answered 502, 503 or 504.
-    GatewayError,
-    /// The upstream answered any 5xx.
-    ServerError,
-    /// The connection broke after the request was sent, before a response came.
-    Reset,
-    /// A try took longer than `per_try_timeout`.
-    Timeout,
-}
-
-/// Exponential back-off with full jitter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// Upper bound before the first retry; doubles with each. Default 25 ms.
-    pub base: Duration,
-    /// The most it grows to. Default 250 ms.
-    pub max: Duration,
 }

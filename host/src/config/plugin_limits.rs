@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    PluginLimits,
+    HttpLimits, PluginLimits,
     duration::duration_up_to,
+    http_limits,
     reader::{Fields, Item},
     scalar::{count, small},
     size::{GIB, KIB, MIB, size_in_memory},
@@ -33,12 +34,13 @@ impl Default for PluginLimits {
             metric_series: 1_000,
             response_size: 1 << 20,
             body_buffer: 1 << 20,
+            http: HttpLimits::default(),
         }
     }
 }
 
 /// The keys are the fields of [`PluginLimits`].
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 18] = [
     "memory",
     "table",
     "call_timeout",
@@ -53,6 +55,10 @@ pub(super) const KEYS: [&str; 14] = [
     "metric_series",
     "response_size",
     "body_buffer",
+    "http_timeout",
+    "http_response_size",
+    "http_request_size",
+    "http_calls",
 ];
 
 /// The limits of a plugin or a filter; those that are not given are as in `usual`.
@@ -83,5 +89,6 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         metric_series: number("metric_series", usual.metric_series, 0..=100_000),
         response_size: bytes("response_size", usual.response_size, 0..=64 * MIB),
         body_buffer: bytes("body_buffer", usual.body_buffer, 0..=64 * MIB),
+        http: http_limits::read(fields, &usual.http),
     }
 }

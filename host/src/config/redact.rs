@@ -116,6 +116,7 @@ impl PluginLimits {
             metric_series,
             response_size,
             body_buffer,
+            http,
         } = self;
         json!({
             "memory": bytes(*memory),
@@ -132,6 +133,10 @@ impl PluginLimits {
             "metric_series": metric_series,
             "response_size": bytes(*response_size),
             "body_buffer": bytes(*body_buffer),
+            "http_timeout": time(http.timeout),
+            "http_response_size": bytes(http.response_size),
+            "http_request_size": bytes(http.request_size),
+            "http_calls": http.calls,
         })
     }
 }
@@ -140,8 +145,9 @@ impl Allow {
     /// In the shape of the file: every capability, granted or not.
     pub fn shown(&self) -> Value {
         let all = Capability::ALL.map(|capability| {
-            let shown = match (capability, self.services()) {
-                (Capability::Discovery, Some(services)) => json!(services),
+            let shown = match (capability, self.services(), self.reach()) {
+                (Capability::Discovery, Some(services), _) => json!(services),
+                (Capability::Http, _, Some(reach)) => json!(reach.shown()),
                 _ => json!(self.has(capability)),
             };
             (capability.name().to_owned(), shown)
@@ -293,6 +299,7 @@ fn step(step: &Step) -> Value {
         "allow": step.allow.shown(),
         "limits": step.limits.shown(),
         "namespace": step.namespace,
+        "tick": step.tick.map(time),
     })
 }
 

@@ -1,13 +1,54 @@
-//! Reader of a route's retries.
+//! A route's retries, and their reader.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{
-    Backoff, Retries, RetryOn,
     duration::duration,
     reader::Item,
     scalar::{choice, positive, small},
 };
+
+/// Whether and how a request is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// Tries in all, the first included; 1 means no retry. Default 1.
+    pub attempts: NonZeroU32,
+    /// The longest one try may take up to the response's head. Default: the route's timeout.
+    pub per_try_timeout: Option<Duration>,
+    /// What is retried. Default `[connect_failure, reset, gateway_error]`.
+    pub on: Vec<RetryOn>,
+    /// Waiting between tries.
+    pub backoff: Backoff,
+    /// The most retries there may be, as percent of requests; those after a
+    /// failure to connect are not counted. Default 20.
+    pub budget_percent: u32,
+    /// Retries a second that are allowed whatever the percentage says. Default 3.
+    pub budget_min_per_second: u32,
+}
+
+/// A reason for a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryOn {
+    /// No connection, or it broke before anything of the request was sent.
+    ConnectFailure,
+    /// The upstream answered 502, 503 or 504.
+    GatewayError,
+    /// The upstream answered any 5xx.
+    ServerError,
+    /// The connection broke after the request was sent, before a response came.
+    Reset,
+    /// A try took longer than `per_try_timeout`.
+    Timeout,
+}
+
+/// Exponential back-off with full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Upper bound before the first retry; doubles with each. Default 25 ms.
+    pub base: Duration,
+    /// The most it grows to. Default 250 ms.
+    pub max: Duration,
+}
 
 /// The most tries of one request.
 const MOST_ATTEMPTS: u32 = 10;

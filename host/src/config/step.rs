@@ -1,8 +1,11 @@
 //! Reader of the uses of plugins: steps of a pipeline, and balancers.
 
+use std::time::Duration;
+
 use super::{
     Isolation, OnError, PluginConfig, Plugins, Step,
     allow::allow,
+    duration::duration,
     name::name,
     plugin_limits::limits,
     reader::Item,
@@ -18,7 +21,7 @@ pub(super) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// `{ plugin, config, on_error, required, isolation, allow, limits, namespace }`.
+    /// `{ plugin, config, on_error, required, isolation, allow, limits, namespace, tick }`.
     pub(super) fn step(&self, item: &Item<'_>) -> Option<Step> {
         let fields = item.fields(&[
             "plugin",
@@ -29,6 +32,7 @@ impl Steps<'_> {
             "allow",
             "limits",
             "namespace",
+            "tick",
         ])?;
         let required = fields.read_or("required", false, boolean);
         let on_error = fields.read_or("on_error", OnError::default(), |item| {
@@ -53,6 +57,7 @@ impl Steps<'_> {
         let allow = fields.read("allow", |item| allow(item, usual.allow, self.services));
         let limits = fields.read("limits", |item| limits(item, usual.limits));
         let namespace = fields.read("namespace", name);
+        let tick = fields.read("tick", tick);
         Some(Step {
             config: config.map_or_else(
                 || PluginConfig::empty(item.at()),
@@ -63,10 +68,21 @@ impl Steps<'_> {
             isolation,
             allow: allow.unwrap_or_else(|| usual.allow.clone()),
             limits: limits.unwrap_or_else(|| usual.limits.clone()),
+            tick,
             namespace: namespace.or_else(|| plugin.clone())?,
             plugin: plugin?,
             key: item.key.clone(),
             at: item.at(),
         })
+    }
+}
+
+/// Background work at a higher rate than this is no background.
+const SHORTEST_TICK: Duration = Duration::from_millis(100);
+
+fn tick(item: &Item<'_>) -> Option<Duration> {
+    match duration(item)? {
+        tick if tick < SHORTEST_TICK => item.mistake("too short", "at least `100ms`"),
+        tick => Some(tick),
     }
 }

@@ -51,13 +51,22 @@ impl fmt::Display for Checked {
 fn granted(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
     let line = |(kind, name, step): (&str, &str, &Step)| {
         let plugin = plugins.iter().find(|plugin| plugin.name() == step.plugin)?;
-        let wanted = plugin.capabilities();
-        let shown = wanted.iter().map(|wanted| match step.allow.services() {
-            Some(services) if *wanted == Capability::Discovery => {
-                let services: Vec<&str> = services.iter().map(String::as_str).collect();
-                format!("discovery of {}", services.join(" and "))
+        let mut wanted = plugin.capabilities();
+        // What it is not granted, it does without, or it would not have loaded.
+        wanted.retain(|wanted| step.allow.has(*wanted));
+        let shown = wanted.iter().map(|wanted| {
+            let (services, reach) = (step.allow.services(), step.allow.reach());
+            match (wanted, services, reach) {
+                (Capability::Discovery, Some(services), _) => {
+                    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+                    format!("discovery of {}", services.join(" and "))
+                }
+                (Capability::Http, _, Some(reach)) => {
+                    format!("http to {}", reach.shown().join(" and "))
+                }
+                (Capability::Http, _, None) => "http to every service and public host".to_owned(),
+                _ => wanted.name().to_owned(),
             }
-            _ => wanted.name().to_owned(),
         });
         let shown: Vec<String> = shown.collect();
         (!shown.is_empty()).then(|| {
@@ -85,7 +94,9 @@ pub fn check(
     let runtime = runtime(&config, compiler).map_err(StartError::Runtime)?;
     let plugins = &config.plugins;
     let library = library(&runtime, &plugins.directory, plugins.file_size);
-    let builder = builder(&config);
+    let mut builder = builder(&config);
+    // What a plugin does when it starts is done for real, and not to try.
+    builder.errands = None;
     let draft = builder
         .draft(Arc::clone(&config), &library, mistakes)
         .map_err(StartError::Config)?;

@@ -15,6 +15,7 @@ use crate::{
     config::{self, Config, Diagnostics},
     discovery::{Registry, Service},
     observe::{InstanceHealth, Metrics, StateFigures},
+    outbound::{Errands, Roots},
     plugin::{
         Changes, Compiler, Directory, Faults, HostServices, Plugin, Runtime, RuntimeOptions, watch,
     },
@@ -126,6 +127,12 @@ impl Reloader {
 
     pub(super) fn registry(&self) -> &Arc<Registry> {
         &self.builder.registry
+    }
+
+    /// Whom public servers have to be vouched for by.
+    pub(super) fn roots(&self) -> Arc<Roots> {
+        let errands = self.builder.errands.as_ref();
+        errands.map_or_else(Arc::default, |errands| Arc::clone(&errands.roots))
     }
 
     pub(super) fn status(&self) -> &Arc<Status> {
@@ -267,6 +274,7 @@ pub(super) fn builder(config: &Config) -> Builder {
     });
     show_state(&metrics, &host);
     Builder {
+        errands: Some(Errands::of(&config.limits)),
         host,
         registry,
         metrics,

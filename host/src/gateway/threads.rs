@@ -9,13 +9,15 @@ use std::{
 };
 
 use tokio::{
-    task::LocalSet,
+    task::{JoinSet, LocalSet},
     time::{MissedTickBehavior, interval},
 };
 
 use crate::{
     connection::{self, Entrance},
     listener,
+    outbound::{Dispatcher, Ground},
+    upstream::PoolOptions,
     worker::{Shared, Worker},
 };
 
@@ -40,7 +42,11 @@ pub(super) fn start(
                 .enable_all()
                 .build();
             match runtime {
-                Ok(runtime) => LocalSet::new().block_on(&runtime, run(index, sockets, shared)),
+                Ok(runtime) => {
+                    LocalSet::new().block_on(&runtime, run(index, sockets, shared));
+                    // A name server that does not answer shall not hold up the end.
+                    runtime.shutdown_background();
+                }
                 Err(error) => tracing::error!("worker {index} has no event loop: {error}"),
             }
         })
@@ -48,9 +54,19 @@ pub(super) fn start(
 
 async fn run(index: usize, sockets: Vec<Socket>, shared: Shared) {
     let drain_timeout = shared.limits.drain_timeout;
+    let options = PoolOptions::of(&shared.limits);
+    let roots = Arc::clone(&shared.roots);
     let worker = Rc::new(Worker::new(index, shared));
+    let ground: Rc<dyn Ground> = worker.clone();
+    let dispatcher = Dispatcher::new(ground, options, roots);
+    let lent = dispatcher.lend();
     let connections = connection::Open::default();
-    let prune = tokio::task::spawn_local(prune(Rc::clone(&worker)));
+    let mut background = JoinSet::new();
+    background.spawn_local(prune(Rc::clone(&worker), dispatcher));
+    if index == 0 {
+        let worker = Rc::clone(&worker);
+        background.spawn_local(async move { worker.tick().await });
+    }
     let accepting: Vec<_> = sockets
         .into_iter()
         .map(|(socket, entrance)| {
@@ -72,7 +88,8 @@ async fn run(index: usize, sockets: Vec<Socket>, shared: Shared) {
             "the drain timeout is over; closing what is still open"
         );
     }
-    prune.abort();
+    background.shutdown().await;
+    drop(lent);
 }
 
 async fn drain(connections: &connection::Open) {
@@ -85,11 +102,13 @@ async fn drain(connections: &connection::Open) {
 }
 
 /// Closes upstream connections that were idle for too long.
-async fn prune(worker: Rc<Worker>) {
+async fn prune(worker: Rc<Worker>, dispatcher: Rc<Dispatcher>) {
     let mut every = interval(Duration::from_secs(5));
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        worker.pool().prune(Instant::now());
+        let now = Instant::now();
+        worker.pool().prune(now);
+        dispatcher.prune(now);
     }
 }

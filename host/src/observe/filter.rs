@@ -36,13 +36,15 @@ pub enum Hook {
     InstancesChanged,
     /// `balancer.pick`.
     Pick,
+    /// `tick.on-tick`.
+    Tick,
 }
 
 impl Hook {
     /// How many there are; a hook as a number is below it.
     pub const COUNT: usize = Self::ALL.len();
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Request,
         Self::Response,
         Self::Completion,
@@ -52,6 +54,7 @@ impl Hook {
         Self::ResponseBuffered,
         Self::InstancesChanged,
         Self::Pick,
+        Self::Tick,
     ];
 
     /// Whether it is called for parts of bodies.
@@ -71,6 +74,7 @@ impl Hook {
             Self::ResponseBuffered => "response_buffered",
             Self::InstancesChanged => "instances_changed",
             Self::Pick => "pick",
+            Self::Tick => "tick",
         }
     }
 }
@@ -135,10 +139,10 @@ struct Stripe {
 
 /// Errors by kind, in the order in which they first came.
 #[derive(Debug, Default)]
-struct Errors([OnceLock<(&'static str, AtomicU64)>; 8]);
+pub(super) struct Errors([OnceLock<(&'static str, AtomicU64)>; 12]);
 
 impl Errors {
-    fn count(&self, kind: &'static str) {
+    pub(super) fn count(&self, kind: &'static str) {
         let new = || (kind, AtomicU64::new(0));
         let places = self.0.iter().map(|place| place.get_or_init(new));
         // The last place is for whatever finds no other.
@@ -148,7 +152,7 @@ impl Errors {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.0.iter().filter_map(|place| {
             let (kind, count) = place.get()?;
             Some((*kind, count.load(Ordering::Relaxed)))

@@ -31,10 +31,18 @@ pub enum Limit {
     ResponseSize,
     /// A longer body to see whole.
     BodyBuffer,
+    /// More time for a request of its own.
+    HttpTimeout,
+    /// A longer answer to it.
+    HttpResponseSize,
+    /// A longer one.
+    HttpRequestSize,
+    /// One more at once.
+    HttpCalls,
 }
 
 impl Limit {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Memory,
         Self::Table,
         Self::CallTimeout,
@@ -48,6 +56,10 @@ impl Limit {
         Self::MetricSeries,
         Self::ResponseSize,
         Self::BodyBuffer,
+        Self::HttpTimeout,
+        Self::HttpResponseSize,
+        Self::HttpRequestSize,
+        Self::HttpCalls,
     ];
 
     /// Its name as a label.
@@ -66,6 +78,10 @@ impl Limit {
             Self::MetricSeries => "metric_series",
             Self::ResponseSize => "response_size",
             Self::BodyBuffer => "body_buffer",
+            Self::HttpTimeout => "http_timeout",
+            Self::HttpResponseSize => "http_response_size",
+            Self::HttpRequestSize => "http_request_size",
+            Self::HttpCalls => "http_calls",
         }
     }
 }

@@ -19,6 +19,7 @@
 mod exposition;
 mod filter;
 mod histogram;
+mod http_calls;
 mod limited;
 pub mod log;
 mod metrics;
@@ -34,6 +35,7 @@ mod tests;
 mod text;
 
 pub use filter::{BalancerMetrics, FilterMetrics, Hook};
+pub use http_calls::HttpMetrics;
 pub use limited::{Limit, Limited};
 pub use metrics::{CertificateExpiry, InstanceHealth, Metrics, OpenConnection, StateFigures};
 pub use plugin::{Owner, PluginMetrics};

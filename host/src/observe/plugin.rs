@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     exposition::{Exposition, Labels, Number, Type},
+    http_calls::{self, HttpMetrics},
     limited::Limited,
     series::{Kind, Series},
 };
@@ -105,6 +106,13 @@ impl PluginMetrics {
         limited.unwrap_or_default()
     }
 
+    /// Where a plugin's own requests are counted.
+    pub fn http(&self, plugin: &str) -> Arc<HttpMetrics> {
+        let mut http = None;
+        self.of(plugin, |series| http = Some(Arc::clone(&series.http)));
+        http.unwrap_or_default()
+    }
+
     fn of(&self, plugin: &str, act: impl FnOnce(&Series)) {
         let plugins = self.plugins.pin();
         match plugins.get(plugin) {
@@ -151,6 +159,7 @@ impl PluginMetrics {
                 out.sample(name, &labels, Number::Count(count));
             }
         }
+        http_calls::render(&plugins, out);
         for (name, family) in families(&plugins) {
             family.render(&format!("portcullis_plugin_{name}"), out);
         }

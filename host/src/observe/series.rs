@@ -13,6 +13,7 @@ use papaya::Equivalent;
 
 use super::{
     exposition::Labels,
+    http_calls::HttpMetrics,
     limited::{Limit, Limited},
 };
 
@@ -24,7 +25,10 @@ const LABELS: usize = 16;
 const BYTES: usize = 1024;
 
 /// Names that would collide with the gateway's own families.
-const RESERVED: [&str; 6] = [
+const RESERVED: [&str; 9] = [
+    "http_calls_total",
+    "http_duration_seconds_total",
+    "http_errors_total",
     "limited_total",
     "metrics_dropped_total",
     "missing",
@@ -51,6 +55,7 @@ pub(super) struct Series {
     pub(super) dropped: AtomicU64,
     pub(super) traps: AtomicU64,
     pub(super) limited: Arc<Limited>,
+    pub(super) http: Arc<HttpMetrics>,
     pub(super) quarantines: AtomicU64,
 }
 
@@ -63,6 +68,7 @@ impl Default for Series {
             dropped: AtomicU64::new(0),
             traps: AtomicU64::new(0),
             limited: Arc::default(),
+            http: Arc::default(),
             quarantines: AtomicU64::new(0),
         }
     }

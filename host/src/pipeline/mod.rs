@@ -15,6 +15,7 @@ mod stage;
 mod step;
 #[cfg(test)]
 mod tests;
+mod tick;
 mod waiting;
 
 pub use balancer::{Balancer, Chooser};
@@ -22,3 +23,4 @@ pub use chain::{Chain, Passage, Source, Stop};
 pub use run::{Progress, Run};
 pub use slots::{Lease, Slot, SlotIndex, Slots};
 pub use step::{Pipeline, Step};
+pub use tick::Tick;

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use crate::{
     config::{Isolation, OnError},
-    exchange::{Answer, Exchange, Outcome, ResponseHead},
+    exchange::{Answer, AnswerBody, Exchange, Outcome, ResponseHead},
     observe::Hook,
     plugin::{Admission, Instance, PluginError, Probe, Verdict},
     respond::{self, Error},
@@ -26,7 +24,7 @@ pub struct Run {
     /// comes.
     pub(super) returning: Option<usize>,
     /// The body of a filter that replaced the response.
-    replaced: Option<Bytes>,
+    replaced: Option<AnswerBody>,
     /// Filters that the response's body has still to pass: all that let the
     /// request pass, or those before the one that replaced the response.
     body_until: usize,
@@ -119,7 +117,7 @@ impl Run {
         pipeline: &Pipeline,
         slots: &Slots,
         exchange: &mut Box<Exchange>,
-    ) -> Progress<Option<Bytes>> {
+    ) -> Progress<Option<AnswerBody>> {
         self.laps = Laps::default();
         let left = self.returning.unwrap_or(self.passed);
         if self.returning.is_none() {

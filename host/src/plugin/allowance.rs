@@ -14,6 +14,7 @@ use std::{
 use crate::{
     config::{Allow, PluginLimits},
     observe::{Limit, Limited, Metrics, Owner},
+    outbound::{self, Policy},
     state::Space,
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Allowance {
     namespace: Box<str>,
     /// The services that it may see. None: all.
     services: Option<BTreeSet<String>>,
+    /// Whom its own requests may reach.
+    pub(super) http: Arc<outbound::Plugin>,
     limited: Arc<Limited>,
     log: LogBudget,
     /// Instances that belong to one request each, and calls that wait.
@@ -41,6 +44,12 @@ impl Allowance {
         metrics: &Metrics,
     ) -> Arc<Self> {
         Arc::new(Self {
+            http: Arc::new(outbound::Plugin {
+                name: plugin.into(),
+                policy: Policy::of(allow),
+                calls: limits.http.calls,
+                metrics: metrics.plugins().http(plugin),
+            }),
             limits,
             plugin: plugin.into(),
             namespace: namespace.into(),

@@ -1,7 +1,10 @@
 //! A plugin with a configuration: a template that makes instances.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -51,6 +54,8 @@ pub struct Configured {
     config: String,
     host: Host,
     quarantine: Arc<Quarantine>,
+    /// Whether its start hook has been called, by whoever has the same use of it.
+    started: Arc<AtomicBool>,
     /// An instance that waits for one to fail.
     spare: ArrayQueue<Instance>,
 }
@@ -65,7 +70,8 @@ impl Configured {
     /// that takes none.
     pub fn new(plugin: Arc<Plugin>, options: ConfiguredOptions) -> Result<Self, ConfigureError> {
         let grants = Grants::of(&options.allow);
-        let ungranted = link::ungranted(&plugin.compiled().called, grants);
+        let mut ungranted = link::ungranted(&plugin.compiled().called, grants);
+        ungranted.retain(|(_, capability)| !plugin.does_without(*capability));
         if !ungranted.is_empty() {
             return Err(ConfigureError::ungranted(ungranted));
         }
@@ -86,6 +92,7 @@ impl Configured {
         };
         let services = &options.services;
         let policy = options.quarantine;
+        let started = services.faults.started(&used);
         let quarantine = (services.faults).quarantine(used, policy, &services.metrics);
         let allowance = Allowance::new(
             plugin.name(),
@@ -96,6 +103,7 @@ impl Configured {
         );
         Ok(Self {
             quarantine,
+            started,
             plugin,
             linked,
             config: options.config,
@@ -122,6 +130,23 @@ impl Configured {
     /// configuration.
     pub fn quarantine(&self) -> &Arc<Quarantine> {
         &self.quarantine
+    }
+
+    /// Whether its start hook is still to be called.
+    pub fn awaits_start(&self) -> bool {
+        self.plugin.hooks().startup && !self.started.load(Ordering::Acquire)
+    }
+
+    /// Its start hook went well: it is not called again as long as somebody has
+    /// this plugin with this configuration.
+    pub fn started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
+    /// An error that is not the plugin's.
+    pub fn not_called(&self, message: &str) -> PluginError {
+        let identity = self.plugin.identity();
+        identity.error(PluginErrorKind::Unavailable, message)
     }
 
     /// How many lines of failures were lost before one that may be logged now;

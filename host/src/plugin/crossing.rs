@@ -14,7 +14,10 @@ use super::{
     Instance,
     data::Data,
     host::Caller,
-    wit::{self, Algorithm, Bucket, Decision, DigestAlgorithm, Hook, Level, Refusal, Side, Window},
+    wit::{
+        self, Algorithm, Bucket, Decision, DigestAlgorithm, Hook, HttpError, Level, Refusal, Side,
+        Window,
+    },
 };
 
 /// What an instance that counts its instructions begins with: more than it can
@@ -155,6 +158,27 @@ impl Crossing for wit::Instance {
     }
 }
 
+impl Crossing for wit::Request {
+    fn bytes(&self, caller: &mut Caller<'_>) -> u64 {
+        let place = self.url.bytes(caller) + self.service.bytes(caller);
+        let asked = place + self.method.bytes(caller) + self.headers.bytes(caller);
+        asked + length(size_of_val(&(self.timeout_ms, self.most, self.redirects)))
+    }
+}
+
+impl Crossing for wit::Head {
+    fn bytes(&self, caller: &mut Caller<'_>) -> u64 {
+        self.status.bytes(caller) + self.headers.bytes(caller)
+    }
+}
+
+/// Taking over a part whose bytes are counted would take it twice: only bytes are.
+impl Crossing for WasmList<wit::Part> {
+    fn bytes(&self, _: &mut Caller<'_>) -> u64 {
+        length(self.len())
+    }
+}
+
 /// Numbers, and records of numbers.
 macro_rules! by_size {
     ($($number:ty),+) => {
@@ -173,6 +197,7 @@ by_size!(
     Decision,
     DigestAlgorithm,
     Hook,
+    HttpError,
     Level,
     Refusal,
     Side,

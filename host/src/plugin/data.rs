@@ -63,6 +63,8 @@ pub(super) enum Hook {
     Chunk(Side),
     /// A whole body.
     Buffered(Side),
+    /// `on-start` and `on-tick`, which have no exchange.
+    Background,
 }
 
 /// What a store holds.
@@ -194,7 +196,7 @@ impl Data {
     #[inline]
     pub(super) fn exchange(&self) -> Result<&Exchange> {
         match self.hook {
-            Hook::None | Hook::Configuration => no_exchange(),
+            Hook::None | Hook::Configuration | Hook::Background => no_exchange(),
             _ => Ok(&self.exchange),
         }
     }
@@ -203,7 +205,7 @@ impl Data {
     #[inline]
     pub(super) fn exchange_mut(&mut self) -> Result<&mut Exchange> {
         match self.hook {
-            Hook::None | Hook::Configuration => no_exchange(),
+            Hook::None | Hook::Configuration | Hook::Background => no_exchange(),
             _ => Ok(&mut self.exchange),
         }
     }

@@ -36,6 +36,8 @@ pub struct Description {
     /// JSON Schema of its configuration. None: every configuration is passed
     /// on unchecked.
     pub config_schema: Option<String>,
+    /// Capabilities that it imports but can do without, by their names.
+    pub optional: Vec<String>,
 }
 
 /// Where a description comes from.
@@ -55,14 +57,18 @@ impl Description {
         summary: String,
         version: String,
         config_schema: Option<String>,
+        optional: Vec<String>,
     ) -> Result<Self, String> {
         let schema = config_schema.as_ref().map_or(0, String::len);
-        match summary.len().max(version.len()) > LONGEST_TEXT || schema > LONGEST_SCHEMA {
+        let names: usize = optional.iter().map(|name| name.len() + 1).sum();
+        match summary.len().max(version.len()).max(names) > LONGEST_TEXT || schema > LONGEST_SCHEMA
+        {
             true => Err("what it says of itself is too long".into()),
             false => Ok(Self {
                 summary,
                 version,
                 config_schema,
+                optional,
             }),
         }
     }
@@ -88,6 +94,12 @@ impl Description {
             text("summary")?,
             text("version")?,
             schema.map(str::to_owned),
+            match raw("optional") {
+                None => Vec::new(),
+                Some(json) => {
+                    serde_json::from_str(json).map_err(|_| "`optional` is no list of texts")?
+                }
+            },
         )
     }
 
@@ -103,6 +115,10 @@ impl Description {
             ];
             if let Some(schema) = schema {
                 keys.push(("config_schema", schema?));
+            }
+            if !self.optional.is_empty() {
+                let names = serde_json::to_string(&self.optional)?;
+                keys.push(("optional", RawValue::from_string(names)?));
             }
             let keys: BTreeMap<&str, Box<RawValue>> = keys.into_iter().collect();
             serde_json::to_string(&keys)
@@ -209,6 +225,7 @@ mod tests {
             summary: "Says \"hello\"\n".into(),
             version: "1.2.3".into(),
             config_schema: Some(r#"{"type":"object","maximum":1.50}"#.into()),
+            optional: vec!["http".into(), "later".into()],
         }
     }
 

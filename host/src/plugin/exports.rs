@@ -34,6 +34,10 @@ pub struct Hooks {
     pub response_buffered: bool,
     /// It picks instances.
     pub balancer: bool,
+    /// It does something before the first request.
+    pub startup: bool,
+    /// It does something now and again.
+    pub tick: bool,
 }
 
 /// What a plugin can look at and change, by what it imports: what is not for
@@ -68,6 +72,7 @@ impl Hooks {
         self.request
             || self.response
             || self.completion
+            || self.tick
             || self.sees_body(Side::Request)
             || self.sees_body(Side::Response)
     }
@@ -106,6 +111,8 @@ impl Hooks {
             (self.request_buffered, "request-buffered"),
             (self.response_buffered, "response-buffered"),
             (self.balancer, "balancer"),
+            (self.startup, "startup"),
+            (self.tick, "tick"),
         ];
         let exported = all
             .into_iter()
@@ -124,6 +131,9 @@ pub(super) struct Exports {
     bodies: [BodyExports; 2],
     instances_changed: Option<ComponentExportIndex>,
     pick: Option<ComponentExportIndex>,
+    on_start: Option<ComponentExportIndex>,
+    on_tick: Option<ComponentExportIndex>,
+    optional: Option<ComponentExportIndex>,
 }
 
 /// Those of one side's bodies.
@@ -151,6 +161,12 @@ pub(super) type OnBuffered = TypedFunc<(u32,), (wit::Verdict,)>;
 pub(super) type InstancesChanged = TypedFunc<(&'static [wit::Instance],), ()>;
 /// `pick`.
 pub(super) type Pick = TypedFunc<(u32,), (Option<u32>,)>;
+/// `on-start`.
+pub(super) type Start = TypedFunc<(), (Result<(), String>,)>;
+/// `on-tick`.
+pub(super) type Tick = TypedFunc<(), ()>;
+/// `optional`.
+pub(super) type Optional = TypedFunc<(), (Vec<String>,)>;
 
 /// The exported functions of one instance: found once, called without a
 /// look-up.
@@ -164,6 +180,9 @@ pub(super) struct Functions {
     pub(super) bodies: [BodyFunctions; 2],
     pub(super) instances_changed: Option<InstancesChanged>,
     pub(super) pick: Option<Pick>,
+    pub(super) on_start: Option<Start>,
+    pub(super) on_tick: Option<Tick>,
+    pub(super) optional: Option<Optional>,
 }
 
 /// Those of one side's bodies.
@@ -174,7 +193,7 @@ pub(super) struct BodyFunctions {
 }
 
 /// The interfaces of which a plugin has to export at least one.
-const HOOKS: [&str; 8] = [
+const HOOKS: [&str; 9] = [
     "request",
     "response",
     "completion",
@@ -182,6 +201,7 @@ const HOOKS: [&str; 8] = [
     "response-body",
     "request-buffered",
     "response-buffered",
+    "tick",
     "balancer",
 ];
 
@@ -218,6 +238,9 @@ impl Exports {
             bodies: [bodies("request")?, bodies("response")?],
             instances_changed: function("balancer", "instances-changed")?,
             pick: function("balancer", "pick")?,
+            on_start: function("startup", "on-start")?,
+            on_tick: function("tick", "on-tick")?,
+            optional: function("capabilities", "optional")?,
         };
         let hooks = exports.hooks();
         match hooks.is_filter() || hooks.balancer {
@@ -240,6 +263,8 @@ impl Exports {
             request_buffered: self.bodies[0].on_buffered.is_some(),
             response_buffered: self.bodies[1].on_buffered.is_some(),
             balancer: self.pick.is_some(),
+            startup: self.on_start.is_some(),
+            tick: self.on_tick.is_some(),
         }
     }
 
@@ -272,6 +297,9 @@ impl Exports {
                 "balancer.instances-changed",
             )?,
             pick: typed(store, instance, self.pick, "balancer.pick")?,
+            on_start: typed(store, instance, self.on_start, "startup.on-start")?,
+            on_tick: typed(store, instance, self.on_tick, "tick.on-tick")?,
+            optional: typed(store, instance, self.optional, "capabilities.optional")?,
         })
     }
 }

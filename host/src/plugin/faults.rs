@@ -1,12 +1,12 @@
-//! What the failures of plugins leave behind, once per process: quarantines,
-//! the backtraces that were logged, and the wish for another spare.
+//! What calls of plugins leave behind, once per process: quarantines, the
+//! backtraces that were logged, the wish for another spare, and who has started.
 //!
 //! Outlives every reload. Locked where a snapshot is built, at each sweep, and
 //! where a call has failed; never by one that goes well.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Use {
 #[derive(Debug, Default)]
 pub struct Faults {
     quarantines: Mutex<HashMap<Use, Weak<Quarantine>>>,
+    /// Whether the start hook of a use has been called.
+    started: Mutex<HashMap<Use, Weak<AtomicBool>>>,
     /// The traps whose backtrace was logged, by the hash of the plugin.
     seen: Mutex<HashMap<String, HashSet<u64>>>,
     spare_taken: Notify,
@@ -60,6 +62,19 @@ impl Faults {
         let metrics = Arc::clone(metrics);
         let made = Arc::new(Quarantine::new(plugin, policy, metrics, Instant::now()));
         quarantines.insert(of, Arc::downgrade(&made));
+        made
+    }
+
+    /// Whether the start hook of this use has been called: false at first, and
+    /// again once nobody has it any more.
+    pub(super) fn started(&self, of: &Use) -> Arc<AtomicBool> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.retain(|_, known| known.strong_count() > 0);
+        if let Some(known) = started.get(of).and_then(Weak::upgrade) {
+            return known;
+        }
+        let made = Arc::default();
+        started.insert(of.clone(), Arc::downgrade(&made));
         made
     }
 

@@ -66,8 +66,8 @@ pub struct Instance {
     /// Its share of what its filter may have, if a request has it to itself.
     pub(super) room: Option<Room>,
     /// `limits.start_timeout` and `call_timeout` in ticks.
-    start_ticks: u64,
-    call_ticks: u64,
+    pub(super) start_ticks: u64,
+    pub(super) call_ticks: u64,
     /// Some of its imports may wait: it is called on a stack of its own.
     pub(super) waits: bool,
     pub(super) poisoned: bool,
@@ -137,6 +137,17 @@ impl Instance {
             enter(store, waits, describe, ())
         })
         .map(|(description,)| Some(description))
+    }
+
+    /// Lets the plugin say which capabilities it can do without.
+    pub(super) fn optional(&mut self) -> Result<Vec<String>, PluginError> {
+        let Some(optional) = self.functions.optional else {
+            return Ok(Vec::new());
+        };
+        self.guarded(self.start_ticks, |store, waits| {
+            enter(store, waits, optional, ())
+        })
+        .map(|(names,)| names)
     }
 
     /// Hands over the configuration, if the plugin takes one.
@@ -311,7 +322,7 @@ impl Instance {
 
     /// Calls with a deadline. Any error leaves the store in an unknown state.
     #[inline]
-    fn guarded<R>(
+    pub(super) fn guarded<R>(
         &mut self,
         ticks: u64,
         call: impl FnOnce(&mut Store<Data>, bool) -> wasmtime::Result<R>,

@@ -51,6 +51,10 @@ const BODY: &str = "portcullis:gateway/body@";
 /// is not among its imports: its linker drops it.
 pub(super) fn reads(engine: &Engine, component: &Component) -> Reads {
     let ty = component.component_type();
+    // A trace goes along with its own requests.
+    let asks = ty
+        .imports(engine)
+        .any(|(name, _)| needed(name) == Some(Capability::Http));
     let imports = |interface: &str, functions: &[&str]| {
         ty.imports(engine).any(|(name, import)| match import.ty {
             ComponentItem::ComponentInstance(instance) if name.starts_with(interface) => instance
@@ -60,15 +64,16 @@ pub(super) fn reads(engine: &Engine, component: &Component) -> Reads {
         })
     };
     Reads {
-        request_head: imports(
-            EXCHANGE,
-            &[
-                "request-header",
-                "request-headers",
-                "request-header-values",
-                "all-request-headers",
-            ],
-        ),
+        request_head: asks
+            || imports(
+                EXCHANGE,
+                &[
+                    "request-header",
+                    "request-headers",
+                    "request-header-values",
+                    "all-request-headers",
+                ],
+            ),
         response_head: imports(
             EXCHANGE,
             &[
@@ -117,12 +122,17 @@ pub(super) fn link(component: &Component, grants: Grants, counting: Counting) ->
     host::wasi::link(&mut linker)?;
     #[cfg(test)]
     super::tests::pause::link(&mut linker)?;
+    if !grants.has(Capability::Http) {
+        // For those that can do without; others are refused before.
+        host::http::link_denied(&mut linker)?;
+    }
     for capability in Capability::ALL {
         if grants.has(capability) {
             match capability {
                 Capability::Counters => host::counters::link(&mut linker)?,
                 Capability::Store => host::store::link(&mut linker)?,
                 Capability::Discovery => host::discovery::link(&mut linker)?,
+                Capability::Http => host::http::link(&mut linker)?,
                 Capability::Crypto => host::crypto::link(&mut linker)?,
                 Capability::Log => host::log::link(&mut linker)?,
                 Capability::Metrics => host::metrics::link(&mut linker)?,

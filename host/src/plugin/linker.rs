@@ -94,10 +94,6 @@ impl Functions<'_> {
     /// `on-response`) calling the function is an error, which traps the plugin.
     ///
     /// The future is dropped when nobody waits for its result any more.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no interface has a function that waits yet")
-    )]
     pub(super) fn func_wrap_async<F, P, R>(&mut self, name: &str, function: F) -> Result<()>
     where
         F: for<'a> Fn(Caller<'a>, P) -> Waiting<'a, R> + Send + Sync + 'static,

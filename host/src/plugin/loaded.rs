@@ -71,15 +71,29 @@ impl Plugin {
 
     fn describe(&self, linked: &Linked, host: &Host) -> Result<Option<Description>, LoadError> {
         let mut instance = Instance::new(self, linked, host)?;
-        let Some(said) = instance.describe().map_err(LoadError::Describe)? else {
+        let said = instance.describe().map_err(LoadError::Describe)?;
+        let optional = instance.optional().map_err(LoadError::Describe)?;
+        if said.is_none() && optional.is_empty() {
             return Ok(None);
+        }
+        let (summary, version, schema) = match said {
+            Some(said) => (said.summary, said.version, said.config_schema),
+            None => Default::default(),
         };
-        Description::checked(said.summary, said.version, said.config_schema)
+        Description::checked(summary, version, schema, optional)
             .map(Some)
             .map_err(|message| {
                 let error = self.identity.error(PluginErrorKind::Nonsense, message);
                 LoadError::Describe(error)
             })
+    }
+
+    /// Whether it can do without a capability that it imports.
+    pub fn does_without(&self, capability: Capability) -> bool {
+        // The others are linked or not there at all.
+        let denies = capability == Capability::Http;
+        let optional = &self.description.optional;
+        denies && optional.iter().any(|name| name == capability.name())
     }
 
     /// `NAME` of `NAME.wasm`.

@@ -27,6 +27,7 @@
 //! [`PluginError`] of that one call; it cannot stop or stall the caller.
 
 mod allowance;
+mod background;
 mod cache;
 mod capability;
 mod compiled;

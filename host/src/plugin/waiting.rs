@@ -22,7 +22,7 @@ use wasmtime::{
     format_err,
 };
 
-use crate::{exchange::Exchange, observe::Limit};
+use crate::{config::PluginLimits, exchange::Exchange, observe::Limit};
 
 use super::{
     Instance, PluginError, PluginErrorKind as Kind, Verdict,
@@ -102,35 +102,67 @@ impl Instance {
         if self.poisoned {
             return Err(self.called_again());
         }
-        let mut lent = Lent::new(self, exchange, hook);
+        let bounds = Bounds::of(&self.store.data().allowance.limits);
+        let mut lent = Lent::new(self, exchange, hook, bounds);
         let result = lent.call(function, parameters).await;
         lent.settle(result)
     }
 }
 
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Its own computing.
+    pub(super) computing: Duration,
+    /// All of it, from when it first waits.
+    pub(super) waiting: Duration,
+    /// What is counted if it takes longer than that.
+    pub(super) limit: Limit,
+}
+
+impl Bounds {
+    /// Those of a hook.
+    pub(super) fn of(limits: &PluginLimits) -> Self {
+        Self {
+            computing: limits.call_timeout,
+            waiting: limits.wait_timeout,
+            limit: Limit::WaitTimeout,
+        }
+    }
+}
+
 /// An instance that has been lent an exchange, until this is dropped: also in
 /// the midst of a call, since whoever waits for it may go.
-struct Lent<'a> {
+pub(super) struct Lent<'a> {
     instance: &'a mut Instance,
     exchange: &'a mut Box<Exchange>,
+    bounds: Bounds,
 }
 
 impl<'a> Lent<'a> {
-    fn new(instance: &'a mut Instance, exchange: &'a mut Box<Exchange>, hook: Hook) -> Self {
+    pub(super) fn new(
+        instance: &'a mut Instance,
+        exchange: &'a mut Box<Exchange>,
+        hook: Hook,
+        bounds: Bounds,
+    ) -> Self {
         // Until the call has come to its end.
         instance.poisoned = true;
         let data = instance.store.data_mut();
         mem::swap(&mut data.exchange, exchange);
         data.hook = hook;
-        let most = data.allowance.limits.call_timeout;
-        data.pace = Some(Arc::new(Pace::new(most)));
+        data.pace = Some(Arc::new(Pace::new(bounds.computing)));
         data.begin();
         deadline::pace(&mut instance.store);
-        Self { instance, exchange }
+        Self {
+            instance,
+            exchange,
+            bounds,
+        }
     }
 
     /// Calls, for as long as the call may take. None: it took longer.
-    async fn call<P, R>(
+    pub(super) async fn call<P, R>(
         &mut self,
         function: TypedFunc<P, R>,
         parameters: P,
@@ -142,9 +174,7 @@ impl<'a> Lent<'a> {
         let Instance {
             store, activity, ..
         } = &mut *self.instance;
-        let data = store.data();
-        let limit = data.allowance.limits.wait_timeout;
-        let pace = data.pace.clone();
+        let pace = store.data().pace.clone();
         let mut call = pin!(function.call_async(store, parameters));
         let polled = poll_fn(|cx| {
             // The clock may have stopped while the call waited.
@@ -159,11 +189,11 @@ impl<'a> Lent<'a> {
                 Err(panic) => Poll::Ready(flatten(Err(panic))),
             }
         });
-        within(limit, polled).await
+        within(self.bounds.waiting, polled).await
     }
 
     /// What became of the call. Any error leaves the store in an unknown state.
-    fn settle<R>(self, result: Option<Result<R, Failure>>) -> Result<R, PluginError> {
+    pub(super) fn settle<R>(self, result: Option<Result<R, Failure>>) -> Result<R, PluginError> {
         match result {
             Some(Ok(value)) => {
                 self.instance.poisoned = false;
@@ -172,8 +202,8 @@ impl<'a> Lent<'a> {
             Some(Err(failure)) => Err(failure.explain(&mut self.instance.store)),
             None => {
                 let data = self.instance.store.data();
-                data.allowance.limited(Limit::WaitTimeout);
-                let limit = data.allowance.limits.wait_timeout;
+                data.allowance.limited(self.bounds.limit);
+                let limit = self.bounds.waiting;
                 let message = format!("waited for longer than it may ({limit:?})");
                 Err(data.identity.error(Kind::Timeout, message))
             }

@@ -1,8 +1,10 @@
 //! Rust images of the WIT package's types, and nothing else.
 
-use wasmtime::component::{ComponentType, Lift, Lower};
+use wasmtime::component::{ComponentType, Lift, Lower, Resource, WasmList, WasmStr};
 
-use crate::{crypto, exchange, state};
+use crate::{crypto, exchange, outbound, state};
+
+use super::host::Held;
 
 /// `verdicts.verdict`.
 #[expect(dead_code, reason = "made by plugins only")]
@@ -253,6 +255,59 @@ macro_rules! image {
             }
         }
     };
+}
+
+/// `http.request`, where it lies.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct Request {
+    pub(super) method: WasmStr,
+    pub(super) url: WasmStr,
+    pub(super) service: Option<WasmStr>,
+    pub(super) headers: WasmList<(WasmStr, WasmList<u8>)>,
+    #[component(name = "timeout-ms")]
+    pub(super) timeout_ms: u32,
+    pub(super) most: u64,
+    pub(super) redirects: u32,
+}
+
+/// `http.head`.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+}
+
+impl From<&outbound::Head> for Head {
+    fn from(head: &outbound::Head) -> Self {
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.as_str().to_owned(), value.as_bytes().to_vec())
+        };
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers.iter().map(field).collect(),
+        }
+    }
+}
+
+/// `http.part`.
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(super) enum Part {
+    #[component(name = "bytes")]
+    Bytes(WasmList<u8>),
+    #[component(name = "rest-of")]
+    RestOf(Resource<Held>),
+}
+
+image! {
+    /// `http.error`.
+    HttpError of outbound::Error {
+        Denied = "denied", Invalid = "invalid", Unavailable = "unavailable",
+        Resolve = "resolve", Connect = "connect", Timeout = "timeout",
+        Broken = "broken", TooLarge = "too-large", Busy = "busy",
+    }
 }
 
 image! {

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     body::{self, RequestBody},
-    exchange::{Failure, clean_trailers},
+    exchange::{AnswerBody, Broken, Failure, Parts, clean_trailers},
     pipeline::{Chain, Passage, Stop},
     respond::Error,
     upstream::UpstreamBody,
@@ -24,13 +24,18 @@ use super::flight::{Flight, Held};
 pub(super) enum Content {
     /// All of them, made by the gateway or a filter. None once they are taken.
     Full(Option<Bytes>),
+    /// Parts that a filter put together.
+    Parts(Parts),
     /// Those of an upstream.
     Upstream(UpstreamBody<RequestBody>),
 }
 
 impl Content {
-    pub(super) fn full(bytes: Bytes) -> Self {
-        Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    pub(super) fn answer(body: AnswerBody) -> Self {
+        match body {
+            AnswerBody::Whole(bytes) => Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),
+            AnswerBody::Parts(parts) => Self::Parts(parts),
+        }
     }
 }
 
@@ -63,14 +68,15 @@ impl Held for HeldResponse<'_> {
 
 impl Body for Content {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Parts(parts) => Pin::new(parts).poll_frame(cx),
             Self::Upstream(body) => {
                 let mut frame = ready!(Pin::new(body).poll_frame(cx));
                 if let Some(Ok(frame)) = &mut frame
@@ -78,7 +84,7 @@ impl Body for Content {
                 {
                     clean_trailers(trailers);
                 }
-                Poll::Ready(frame)
+                Poll::Ready(frame.map(|frame| frame.map_err(Broken::from)))
             }
         }
     }
@@ -86,6 +92,7 @@ impl Body for Content {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Full(bytes) => bytes.is_none(),
+            Self::Parts(parts) => parts.is_end_stream(),
             Self::Upstream(body) => body.is_end_stream(),
         }
     }
@@ -93,6 +100,7 @@ impl Body for Content {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Parts(parts) => parts.size_hint(),
             Self::Upstream(body) => body.size_hint(),
         }
     }
@@ -103,7 +111,7 @@ impl Body for Content {
 pub enum BodyBroken {
     /// The upstream's did.
     #[error("the upstream broke off")]
-    Upstream(#[source] hyper::Error),
+    Upstream(#[source] Broken),
     /// A filter that looks at it failed, or could not be given all of it.
     #[error("{0}")]
     Filter(Error),
@@ -137,9 +145,9 @@ impl ResponseBody {
     }
 
     /// A body of an answer that has no exchange.
-    pub(super) fn local(bytes: Bytes) -> Self {
+    pub(super) fn local(body: AnswerBody) -> Self {
         Self {
-            content: Content::full(bytes),
+            content: Content::answer(body),
             flight: None,
             trailers: None,
         }

@@ -7,14 +7,13 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::timeout_at;
 
 use crate::{
     body::Meter,
     discovery::InFlight,
-    exchange::{Answer, Exchange, Failure, Outcome, Side},
+    exchange::{Answer, AnswerBody, Exchange, Failure, Outcome, Side},
     pipeline::{Chain, Passage, Progress, Run, Stop},
     respond::Error,
     snapshot::Route,
@@ -114,7 +113,7 @@ impl Flight {
     }
 
     /// Runs the response back through the filters, likewise.
-    pub(super) async fn response_filters(&mut self) -> Option<Bytes> {
+    pub(super) async fn response_filters(&mut self) -> Option<AnswerBody> {
         match self.pass_response() {
             Progress::Through(body) => body,
             Progress::Waits => Box::pin(self.response_filters_waiting()).await,
@@ -135,7 +134,7 @@ impl Flight {
         }
     }
 
-    async fn response_filters_waiting(&mut self) -> Option<Bytes> {
+    async fn response_filters_waiting(&mut self) -> Option<AnswerBody> {
         loop {
             let route = self.local.snapshot.route(self.exchange.route);
             let (slots, exchange) = (&self.local.slots, &mut self.exchange);
@@ -153,7 +152,7 @@ impl Flight {
             .request(&route.pipeline, &self.local.slots, &mut self.exchange)
     }
 
-    fn pass_response(&mut self) -> Progress<Option<Bytes>> {
+    fn pass_response(&mut self) -> Progress<Option<AnswerBody>> {
         let route = self.local.snapshot.route(self.exchange.route);
         self.run
             .response(&route.pipeline, &self.local.slots, &mut self.exchange)

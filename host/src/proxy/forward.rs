@@ -46,7 +46,7 @@ pub(super) async fn forward(
     let deadline = flight.deadline();
     let sent_body = match body {
         RequestBody::Empty => BodyState::Empty,
-        RequestBody::Stream(_) | RequestBody::Piped(_) => BodyState::Consumed,
+        RequestBody::Stream(_) | RequestBody::Piped(_) | RequestBody::Own(_) => BodyState::Consumed,
     };
     flight.note_request();
     loop {

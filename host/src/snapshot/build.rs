@@ -1,13 +1,14 @@
 //! Builds a snapshot: away from the workers, and all or nothing.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{cell::OnceCell, sync::Arc, time::SystemTime};
 
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics},
     discovery::Registry,
     exchange::{RouteIndex, ServiceIndex},
     observe::Metrics,
-    pipeline::{Chooser, Pipeline, Step},
+    outbound::Errands,
+    pipeline::{Chooser, Pipeline, Step, Tick},
     plugin::{Configured, HostServices, Names, Plugin},
     router::Router,
     tls,
@@ -17,6 +18,7 @@ use super::{
     Library, Route, Seat, Snapshot,
     filters::{Filters, Missing},
     seat::{Ready, ReadyService},
+    start::Starter,
 };
 
 /// What snapshots are built with; lives as long as the process.
@@ -27,6 +29,8 @@ pub struct Builder {
     pub registry: Arc<Registry>,
     /// Where routes and filters count.
     pub metrics: Arc<Metrics>,
+    /// How plugins are let start; none where they are not: in a check.
+    pub errands: Option<Errands>,
 }
 
 /// A snapshot whose plugins are loaded and configured, but whose services are
@@ -38,6 +42,7 @@ pub struct Draft {
     filters: Vec<Ready>,
     balancers: Vec<Chooser<Ready>>,
     plugins: Vec<Arc<Plugin>>,
+    ticks: Vec<Tick>,
     missing: Missing,
     tls: tls::Settings,
 }
@@ -82,13 +87,21 @@ impl Builder {
         let mut mistakes = mistakes;
         let tls = tls::Settings::read(&config, &mut mistakes);
         let host = Arc::clone(&self.host);
-        let mut filters = Filters::new(&config, library, names, host, mistakes, may_miss);
+        let starter = self.errands.as_ref().map(|errands| Starter {
+            errands,
+            running: Arc::clone(&self.registry),
+            config: &config,
+            clients: &tls.clients,
+            coming: OnceCell::new(),
+        });
+        let mut filters = Filters::new(&config, library, names, host, mistakes, may_miss, starter);
         filters.check_named();
         let balancers = (config.services.iter())
             .map(|service| filters.chooser(service))
             .collect();
+        let mut ticks = Vec::new();
         let routes = (config.routes.iter())
-            .map(|route| self.route(&config, route, &mut filters))
+            .map(|route| self.route(&config, route, &mut filters, &mut ticks))
             .collect();
         let router = read
             .then(|| router(&config, &mut filters.mistakes))
@@ -104,6 +117,7 @@ impl Builder {
         };
         Ok(Draft {
             plugins: plugins_used(&config, library),
+            ticks,
             config,
             router,
             routes,
@@ -135,6 +149,7 @@ impl Builder {
         Ok(Snapshot {
             generation,
             plugins: draft.plugins,
+            ticks: draft.ticks.into_boxed_slice(),
             missing: draft.missing.plugins,
             router: draft.router,
             routes: draft.routes.into_boxed_slice(),
@@ -189,9 +204,15 @@ impl Builder {
         Ok(Seat::new(filters, services))
     }
 
-    fn route(&self, config: &Config, route: &config::Route, filters: &mut Filters<'_>) -> Route {
+    fn route(
+        &self,
+        config: &Config,
+        route: &config::Route,
+        filters: &mut Filters<'_>,
+        ticks: &mut Vec<Tick>,
+    ) -> Route {
         let steps: Box<[Step]> = (route.pipeline.iter().enumerate())
-            .filter_map(|(position, step)| self.step(route, position, step, filters))
+            .filter_map(|(position, step)| self.step(route, position, step, filters, ticks))
             .collect();
         let incomplete = steps.len() < route.pipeline.len();
         let pipeline = Pipeline::new(steps, incomplete);
@@ -217,8 +238,19 @@ impl Builder {
         position: usize,
         step: &config::Step,
         filters: &mut Filters<'_>,
+        ticks: &mut Vec<Tick>,
     ) -> Option<Step> {
         let slot = filters.filter(step)?;
+        let metrics = self.metrics.filter(&route.name, &step.plugin, position);
+        // The first step of a slot that ticks.
+        if let Some((_, every)) = filters.ticks.pop_if(|(of, _)| *of == slot) {
+            let metrics = metrics.clone();
+            ticks.push(Tick {
+                slot,
+                every,
+                metrics,
+            });
+        }
         let ready = &filters.ready[slot.0];
         Some(Step {
             slot,
@@ -228,7 +260,7 @@ impl Builder {
             on_error: step.on_error,
             isolation: step.isolation,
             waits: ready.configured.waits(),
-            metrics: self.metrics.filter(&route.name, &step.plugin, position),
+            metrics,
         })
     }
 }

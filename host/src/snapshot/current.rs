@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::Snapshot;
 
@@ -15,6 +16,8 @@ pub struct Current {
     /// The generation of `snapshot`, on its own so that asking whether
     /// anything changed is one load of a line that nobody writes.
     generation: AtomicU64,
+    /// Told of every swap, for those who wait for one.
+    swapped: watch::Sender<()>,
 }
 
 impl Current {
@@ -23,6 +26,7 @@ impl Current {
         Self {
             generation: AtomicU64::new(snapshot.generation),
             snapshot: ArcSwap::from_pointee(snapshot),
+            swapped: watch::Sender::new(()),
         }
     }
 
@@ -36,10 +40,16 @@ impl Current {
         self.snapshot.load_full()
     }
 
+    /// Says when another has become current.
+    pub fn swaps(&self) -> watch::Receiver<()> {
+        self.swapped.subscribe()
+    }
+
     /// Makes a snapshot current. Requests in flight keep the one they have.
     pub fn swap(&self, snapshot: Snapshot) {
         let generation = snapshot.generation;
         self.snapshot.store(Arc::new(snapshot));
         self.generation.store(generation, Ordering::Release);
+        self.swapped.send_replace(());
     }
 }

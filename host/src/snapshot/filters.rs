@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -11,10 +12,16 @@ use crate::{
         Allow, Config, Diagnostic, Diagnostics, Isolation, PluginLimits, Position, Service, Step,
     },
     pipeline::{Chooser, SlotIndex},
-    plugin::{self, ConfigureError, Configured, ConfiguredOptions, HostServices, Names, Plugin},
+    plugin::{
+        self, ConfigureError, Configured, ConfiguredOptions, HostServices, Names, Plugin,
+        PluginError,
+    },
 };
 
-use super::{Library, seat::Ready};
+use super::{Library, seat::Ready, start::Starter};
+
+/// The time between two ticks of a filter whose step says nothing of it.
+const TICK: Duration = Duration::from_secs(10);
 
 /// What a step's plugin is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +43,10 @@ pub(super) struct Filters<'a> {
     pub(super) ready: Vec<Ready>,
     /// Whether the gateway can do without a required plugin of that name.
     may_miss: &'a dyn Fn(&str) -> bool,
+    /// Lets plugins start; none where they are not to.
+    starter: Option<Starter<'a>>,
+    /// The filters that tick.
+    pub(super) ticks: Vec<(SlotIndex, Duration)>,
     /// The required plugins that are done without.
     pub(super) missing: Missing,
 }
@@ -65,6 +76,7 @@ struct Key {
     allow: Allow,
     limits: PluginLimits,
     namespace: String,
+    tick: Option<Duration>,
 }
 
 impl<'a> Filters<'a> {
@@ -75,6 +87,7 @@ impl<'a> Filters<'a> {
         services: Arc<HostServices>,
         mistakes: Diagnostics,
         may_miss: &'a dyn Fn(&str) -> bool,
+        starter: Option<Starter<'a>>,
     ) -> Self {
         Self {
             config,
@@ -85,6 +98,8 @@ impl<'a> Filters<'a> {
             slots: HashMap::new(),
             ready: Vec::new(),
             may_miss,
+            starter,
+            ticks: Vec::new(),
             missing: Missing {
                 plugins: BTreeMap::new(),
                 why: Diagnostics::new(&config.file),
@@ -102,12 +117,16 @@ impl<'a> Filters<'a> {
             allow: step.allow.clone(),
             limits: step.limits.clone(),
             namespace: step.namespace.clone(),
+            tick: step.tick,
         };
         if let Some(known) = self.slots.get(&same) {
             return Some(*known);
         }
         let ready = self.ready(step, Role::Filter, None).ok()?;
         let slot = SlotIndex(self.ready.len());
+        if ready.configured.plugin().hooks().tick {
+            self.ticks.push((slot, step.tick.unwrap_or(TICK)));
+        }
         self.ready.push(ready);
         self.slots.insert(same, slot);
         Some(slot)
@@ -158,11 +177,24 @@ impl<'a> Filters<'a> {
                 return Err(self.mistake(at, key, error.to_string(), hint));
             }
         };
-        Ready::new(&configured).map_err(|error| match error.kind.is_fault() {
+        let made = Ready::new(&configured);
+        let started = made.and_then(|mut ready| self.start(&mut ready).map(|()| ready));
+        started.map_err(|error| match error.kind.is_fault() {
             // It does not come so far as to judge its configuration.
             true => self.absent(step, at, key, error.to_string(), hint),
             false => self.mistake(at, key, error.to_string(), hint),
         })
+    }
+
+    /// Lets a plugin start, as long as nothing is known that keeps its configuration
+    /// from being used.
+    fn start(&self, ready: &mut Ready) -> Result<(), PluginError> {
+        match &self.starter {
+            Some(starter) if self.mistakes.is_empty() => {
+                starter.start(&ready.configured, &mut ready.instance)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Limits and grants for plugins that are not there are a slip in a name.
@@ -190,7 +222,7 @@ impl<'a> Filters<'a> {
         let (fits, message) = match role {
             Role::Filter => (
                 hooks.is_filter(),
-                "is no filter: it exports no hook of requests, responses, bodies or completion",
+                "is no filter: it exports no hook of requests, responses, bodies, completion or ticks",
             ),
             Role::Balancer => (
                 hooks.balancer,
@@ -205,6 +237,14 @@ impl<'a> Filters<'a> {
                 format!("the plugin `{}` {message}", step.plugin),
                 Some(hint),
             ));
+        }
+        if step.tick.is_some() && !(role == Role::Filter && hooks.tick) {
+            let message = match role {
+                Role::Filter => format!("the plugin `{}` has no tick hook", step.plugin),
+                Role::Balancer => "a balancer does not tick".to_owned(),
+            };
+            let hint = Some("leave `tick` out".to_owned());
+            return Err(self.mistake(step.at, format!("{}.tick", step.key), message, hint));
         }
         Ok(plugin)
     }

@@ -10,6 +10,7 @@ mod current;
 mod filters;
 mod library;
 mod seat;
+mod start;
 mod status;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -24,7 +25,7 @@ use crate::{
     config::{Config, Retries},
     exchange::{RouteIndex, ServiceIndex},
     observe::RouteMetrics,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, Tick},
     plugin::{Configured, Plugin, Quarantine},
     router::Router,
     tls,
@@ -46,6 +47,7 @@ pub struct Snapshot {
     /// Finds the route of a request.
     pub router: Router,
     routes: Box<[Route]>,
+    ticks: Box<[Tick]>,
     /// What a worker's instances are made from, for the spares.
     configured: Vec<Arc<Configured>>,
     seats: Box<[Seat]>,
@@ -79,6 +81,11 @@ impl Snapshot {
     /// All routes, in the order of the configuration.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
         self.routes.iter()
+    }
+
+    /// The filters that work in the background, on one worker.
+    pub fn ticks(&self) -> &[Tick] {
+        &self.ticks
     }
 
     /// Makes a spare instance of every plugin configuration that has none, for

@@ -19,7 +19,10 @@ use hyper::{body::Incoming, client::conn::TrySendError};
 use super::{
     body::UpstreamBody, connection::Connection, error::SendError, framing, target::Target,
 };
-use crate::observe::{Metrics, OpenConnection};
+use crate::{
+    config::Limits,
+    observe::{Metrics, OpenConnection},
+};
 
 /// How many kept connections a request may find closed under it until it gets
 /// a new one. When one has died they all have, as a rule.
@@ -34,6 +37,17 @@ pub struct PoolOptions {
     pub idle_connections: usize,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
+}
+
+impl PoolOptions {
+    /// What a configuration says.
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            connect_timeout: limits.connect_timeout,
+            idle_connections: limits.idle_connections,
+            idle_timeout: limits.idle_timeout,
+        }
+    }
 }
 
 /// What a pool has done since it was made, and what it holds.

@@ -54,7 +54,7 @@ impl Target {
 
     /// What a request that is the gateway's own says in `Host`: the name
     /// and the port where there is a name, else the address.
-    pub(super) fn host(&self) -> HeaderValue {
+    pub fn host(&self) -> HeaderValue {
         let host = match self.tls() {
             Some((ServerName::DnsName(name), _)) => {
                 format!("{}:{}", name.as_ref(), self.address.port())

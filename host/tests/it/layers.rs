@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each module of the host may use of the others.
-const MAY_USE: [(&str, &[&str]); 24] = [
+const MAY_USE: [(&str, &[&str]); 25] = [
     (
         "admin",
         &["config", "discovery", "observe", "plugin", "snapshot"],
@@ -56,9 +56,11 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "discovery",
             "listener",
             "observe",
+            "outbound",
             "plugin",
             "snapshot",
             "state",
+            "upstream",
             "worker",
         ],
     ),
@@ -67,6 +69,19 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("listener", &["connection", "worker"]),
     ("main", &[]),
     ("observe", &[]),
+    (
+        "outbound",
+        &[
+            "body",
+            "config",
+            "discovery",
+            "exchange",
+            "forwarding",
+            "observe",
+            "tls",
+            "upstream",
+        ],
+    ),
     (
         "pipeline",
         &[
@@ -85,7 +100,9 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "crypto",
             "discovery",
             "exchange",
+            "forwarding",
             "observe",
+            "outbound",
             "state",
         ],
     ),
@@ -114,6 +131,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "discovery",
             "exchange",
             "observe",
+            "outbound",
             "pipeline",
             "plugin",
             "router",
@@ -136,6 +154,7 @@ const WORKER_MAY_USE: &[&str] = &[
     "discovery",
     "exchange",
     "observe",
+    "outbound",
     "pipeline",
     "router",
     "snapshot",

@@ -5,7 +5,10 @@
 
 mod admin;
 mod answers;
+mod asking;
+mod asking_many;
 mod auth;
+mod background;
 mod balancers;
 mod bench;
 mod bodies;

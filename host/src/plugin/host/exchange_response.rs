@@ -60,7 +60,7 @@ fn all_response_headers(caller: Caller<'_>, (): ()) -> Result<(Vec<Field>,)> {
 }
 
 /// `list<field>`, where it lies.
-type Fields = WasmList<(WasmStr, WasmList<u8>)>;
+pub(super) type Fields = WasmList<(WasmStr, WasmList<u8>)>;
 
 type Changed = Result<(Result<(), Refusal>,)>;
 
@@ -144,12 +144,15 @@ fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmLis
     caller.data_mut().exchange_mut()?.answer = Some(Answer {
         status,
         headers,
-        body,
+        body: body.into(),
     });
     Ok((Ok(()),))
 }
 
-fn answer_headers(caller: &mut Caller<'_>, list: &Fields) -> Result<Result<HeaderMap, Refusal>> {
+pub(super) fn answer_headers(
+    caller: &mut Caller<'_>,
+    list: &Fields,
+) -> Result<Result<HeaderMap, Refusal>> {
     let mut headers = HeaderMap::with_capacity(list.len());
     for index in 0..list.len() {
         let Some(field) = list.get(&mut *caller, index) else {
@@ -166,7 +169,7 @@ fn answer_headers(caller: &mut Caller<'_>, list: &Fields) -> Result<Result<Heade
 }
 
 /// A status that a client may get as the last word.
-fn checked_status(status: u16) -> Result<StatusCode, Refusal> {
+pub(super) fn checked_status(status: u16) -> Result<StatusCode, Refusal> {
     match status {
         200..=599 => StatusCode::from_u16(status).map_err(|_| Refusal::Invalid),
         _ => Err(Refusal::Invalid),

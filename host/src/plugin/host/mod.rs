@@ -17,6 +17,9 @@ mod exchange_response;
 mod exchange_route;
 mod fields;
 pub(super) mod hooks;
+pub(super) mod http;
+mod http_request;
+mod http_respond;
 pub(super) mod log;
 pub(super) mod metrics;
 mod output;
@@ -32,6 +35,7 @@ use wasmtime::{Result, StoreContextMut, bail, component::WasmStr};
 
 use super::data::Data;
 
+pub(super) use http::Held;
 pub(super) use output::Output;
 
 /// A host function's view of the store that called it.

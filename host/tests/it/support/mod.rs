@@ -1,5 +1,6 @@
 //! What the tests start and ask.
 
+mod asking;
 mod authority;
 mod bodies;
 mod bomb;
@@ -18,6 +19,7 @@ mod settings;
 mod upstream;
 mod wire;
 
+pub(crate) use asking::{asking, modest};
 pub(crate) use authority::{Authority, Signed};
 pub(crate) use bodies::start_with_bodies;
 pub(crate) use bomb::bomb;
