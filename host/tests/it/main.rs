@@ -22,6 +22,7 @@ mod hostile_clients;
 mod hostile_files;
 mod hostile_words;
 mod http2;
+mod identity;
 mod layers;
 mod limits;
 mod listeners_tls;

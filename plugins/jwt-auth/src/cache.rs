@@ -94,6 +94,11 @@ impl<T> Cache<T> {
         }
     }
 
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.places.fill_with(|| None);
+    }
+
     /// The places that a token may be in; none if nothing is kept.
     fn set(&mut self, tag: u64) -> Option<&mut [Option<Place<T>>]> {
         let sets = u64::try_from(self.places.len() / WAYS).ok()?;
@@ -196,6 +201,15 @@ mod tests {
         }
         let kept = cache.places.iter().flatten().count();
         assert!(kept > 450, "{kept} of 512 kept");
+    }
+
+    #[test]
+    fn all_can_be_forgotten() {
+        let mut cache = Cache::new(8);
+        cache.keep(b"a", 1, 0);
+        cache.clear();
+        assert_eq!(cache.find(b"a"), None);
+        assert_eq!(cache.places.len(), 8);
     }
 
     #[test]

@@ -27,6 +27,19 @@ pub struct Config {
     /// A JSON Web Key Set (RFC 7517): inline, or as the text of its file.
     #[serde(default)]
     pub jwks: Option<Jwks>,
+    /// Where the issuer publishes its JSON Web Key Set. It is asked at the start,
+    /// from time to time, and when a token names a key that is not known.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^https?://[!-~]+$"))]
+    pub jwks_url: Option<String>,
+    /// The issuer's URL, from which the place of its key set is found out (OpenID
+    /// Connect Discovery 1.0). Also the default of `issuer`.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^https?://[!-~]+$"))]
+    pub oidc_discovery: Option<String>,
+    /// When a key set is asked for again.
+    #[serde(default)]
+    pub jwks_refresh: RefreshConfig,
     /// Keys with names and algorithms of their own.
     #[serde(default)]
     pub keys: Vec<KeyConfig>,
@@ -35,7 +48,8 @@ pub struct Config {
     /// unknown key is refused.
     #[serde(default)]
     pub ignore_kid: bool,
-    /// The issuers (`iss`) that are accepted: one, or a list. Default: any.
+    /// The issuers (`iss`) that are accepted: one, or a list. Default: that of
+    /// `oidc_discovery`, else any.
     #[serde(default)]
     pub issuer: Option<OneOrMany>,
     /// The audiences (`aud`) of which a token must name at least one: one, or
@@ -204,6 +218,33 @@ impl Default for CacheConfig {
     }
 }
 
+/// When a key set is asked for again.
+#[config]
+#[derive(Debug, Clone)]
+pub struct RefreshConfig {
+    /// How old a key set becomes before it is asked for again in the background;
+    /// `1m` to `24h`.
+    #[serde(default = "default_every")]
+    pub every: Duration,
+    /// The time between two questions, of all workers together, whatever tokens
+    /// come; `1s` to `1h`.
+    #[serde(default = "default_cool_down")]
+    pub cool_down: Duration,
+    /// How long finding out may take; `100ms` to `1m`.
+    #[serde(default = "default_refresh_timeout")]
+    pub timeout: Duration,
+}
+
+impl Default for RefreshConfig {
+    fn default() -> Self {
+        Self {
+            every: default_every(),
+            cool_down: default_cool_down(),
+            timeout: default_refresh_timeout(),
+        }
+    }
+}
+
 /// One text, or a list of them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -247,6 +288,18 @@ fn default_max_token_bytes() -> usize {
 
 fn default_cache_size() -> usize {
     1_024
+}
+
+fn default_every() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn default_cool_down() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn default_refresh_timeout() -> Duration {
+    Duration::from_secs(3)
 }
 
 fn default_realm() -> String {

@@ -9,18 +9,26 @@ use crate::config::{AlgorithmName, Config, Jwks, KeyConfig};
 use crate::problem::Invalid;
 use crate::token::{self, Token};
 
-/// How many keys of a configuration there may be.
-const MOST_KEYS: usize = 100;
+/// How many keys of a configuration, and how many of an issuer, there may be.
+pub const MOST_KEYS: usize = 100;
 
 /// How many keys are tried for one token: each costs a signature.
 const MOST_TRIED: usize = 16;
 
-/// All keys of one configuration; at least one.
+/// The members of a JSON Web Key that say what it is and what it is for, of
+/// every kind of public key (RFC 7517, RFC 7518, RFC 8037).
+const PUBLIC_MEMBERS: [&str; 10] = [
+    "kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y",
+];
+
+/// All keys of one configuration: at least one, or some to come.
 #[derive(Debug)]
 pub struct Keys {
     algorithms: Vec<Algorithm>,
     ignore_kid: bool,
     keys: Vec<Key>,
+    /// Those that the issuer was asked for.
+    fetched: Vec<Key>,
 }
 
 /// One key and what it may be used for.
@@ -36,7 +44,8 @@ impl Keys {
     /// Reads the keys of a configuration.
     ///
     /// # Errors
-    /// If there is none, one is not readable, or one fits none of `algorithms`.
+    /// If there is none and none to ask for, one is not readable, or one fits none of
+    /// `algorithms`.
     pub fn new(config: &Config) -> Result<Self, String> {
         let algorithms = known(&config.algorithms);
         let mut keys = Vec::new();
@@ -58,17 +67,38 @@ impl Keys {
         if let Some(jwks) = &config.jwks {
             keys.extend(from_set(jwks, &algorithms)?);
         }
+        let more_to_come = config.jwks_url.is_some() || config.oidc_discovery.is_some();
         match keys.len() {
-            0 => Err("there is no key: give `secret`, `public_key`, `jwks` or `keys`".into()),
-            1..=MOST_KEYS => Ok(Self {
+            0 if !more_to_come => Err(
+                "there is no key: give `secret`, `public_key`, `jwks`, `jwks_url`, `oidc_discovery` or `keys`".into(),
+            ),
+            0..=MOST_KEYS => Ok(Self {
                 algorithms,
                 ignore_kid: config.ignore_kid,
                 keys,
+                fetched: Vec::new(),
             }),
             number => Err(format!(
                 "there are {number} keys, but at most {MOST_KEYS} are possible"
             )),
         }
+    }
+
+    /// Takes the keys of the issuer in place of those that it had before. What
+    /// fits none of `algorithms` is passed over.
+    pub fn take_fetched(&mut self, members: &[Value]) {
+        let keys = members.iter().take(MOST_KEYS);
+        let usable = keys.filter_map(|member| from_member(member, &self.algorithms).ok());
+        self.fetched = usable.collect();
+    }
+
+    /// True if there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.fetched.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().chain(&self.fetched)
     }
 
     /// Verifies a token's signature.
@@ -82,11 +112,10 @@ impl Keys {
         }
         let kid = token.kid.as_deref().filter(|_| !self.ignore_kid);
         let is_named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
-        if !self.keys.iter().any(|key| is_named(&key)) {
+        if !self.iter().any(|key| is_named(&key)) {
             return Err(Invalid::Key);
         }
-        self.keys
-            .iter()
+        self.iter()
             .filter(is_named)
             .filter(|key| key.algorithms.contains(&token.algorithm))
             .take(MOST_TRIED)
@@ -189,6 +218,22 @@ fn from_member(member: &Value, allowed: &[Algorithm]) -> Result<Key, String> {
         algorithms.retain(|algorithm| *algorithm == pinned);
     }
     Key::new(kid_of(jwk), key, &algorithms, "a key")
+}
+
+/// What of a published key is kept: a public key that signatures can be verified
+/// with, and of that only what is public. None for others: above all for secrets,
+/// which whoever reads them could sign with.
+pub fn publishable(member: &Value) -> Option<Value> {
+    let jwk = member.as_object()?;
+    let is_public = jwk.get("kty").is_some_and(|kind| kind != "oct");
+    if !is_public || from_jwk(jwk).is_err() || pinned_by(jwk).is_err() {
+        return None;
+    }
+    let members = PUBLIC_MEMBERS.into_iter().filter_map(|name| {
+        let value = jwk.get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    Some(Value::Object(members.collect()))
 }
 
 fn from_secret(secret: &str) -> Result<VerificationKey, String> {

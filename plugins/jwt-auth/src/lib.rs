@@ -4,20 +4,26 @@
 //! judged: [`public`] path, [`source`] of the token, [`cache`], then [`token`]
 //! form, [`keys`] and signature, [`claims`]. A claim is read only after the
 //! signature was found good. Whatever is not understood is refused.
+//!
+//! Keys that the issuer publishes are [`remote`]: read from what one instance has
+//! [`published`] to all, and [`fetched`](fetch) by one at a time.
 
 pub mod cache;
 pub mod claims;
 pub mod config;
+pub mod fetch;
 pub mod json;
 pub mod keys;
 pub mod names;
 pub mod problem;
 pub mod public;
+pub mod published;
+pub mod remote;
 mod settings;
 pub mod source;
 pub mod token;
 
-use portcullis_sdk::{clock, prelude::*};
+use portcullis_sdk::prelude::*;
 
 use crate::cache::Cache;
 use crate::claims::{Identity, Rules};
@@ -25,6 +31,7 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::problem::{Answers, Invalid};
 use crate::public::PublicPaths;
+use crate::remote::{Asked, Remote};
 use crate::source::Source;
 use crate::token::Token;
 
@@ -32,6 +39,7 @@ use crate::token::Token;
 #[derive(Debug)]
 pub struct JwtAuth {
     keys: Keys,
+    remote: Option<Box<Remote>>,
     rules: Rules,
     cache: Cache<Box<Identity>>,
     source: Source,
@@ -43,22 +51,48 @@ pub struct JwtAuth {
 
 #[plugin(
     summary = "Lets requests pass that carry a valid JSON Web Token, and hands its claims on to later filters and the service",
-    config = Config
+    config = Config,
+    optional(http, store)
 )]
 impl JwtAuth {
     fn configure(config: Config) -> Result<Self> {
         Self::new(config).map_err(Error::failure)
     }
 
-    fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
-        if !self.public.is_empty() && self.public.contains(&exchange.path()) {
-            remove_claims(exchange, &self.rules);
-        } else {
-            match self.authenticate(exchange) {
-                Ok(None) => {}
-                Ok(Some(answer)) => return Ok(Verdict::Respond(answer)),
-                Err(why) => return Ok(Verdict::Respond(self.answers.invalid(why))),
-            }
+    async fn on_start(&mut self) -> Result<()> {
+        match &mut self.remote {
+            Some(remote) => remote.start().await.map_err(Error::failure),
+            None => Ok(()),
+        }
+    }
+
+    async fn on_tick(&mut self) -> Result<()> {
+        if let Some(remote) = &mut self.remote {
+            remote.refresh().await;
+        }
+        Ok(())
+    }
+
+    async fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
+        self.take_news();
+        let mut judged = self.judge(exchange);
+        if let (Err(Invalid::Key), Some(remote)) = (&judged, &mut self.remote) {
+            let asked = remote.ask().await;
+            self.take_news();
+            let unknown = match asked {
+                Asked::Elsewhere => Some(1),
+                Asked::Answered => None,
+                Asked::NotNow(seconds) => self.keys.is_empty().then_some(seconds),
+            };
+            judged = match (self.judge(exchange), unknown) {
+                (Err(Invalid::Key), Some(seconds)) => Ok(Some(self.answers.no_keys(seconds))),
+                (judged, _) => judged,
+            };
+        }
+        match judged {
+            Ok(None) => {}
+            Ok(Some(answer)) => return Ok(Verdict::Respond(answer)),
+            Err(why) => return Ok(Verdict::Respond(self.answers.invalid(why))),
         }
         if !self.forward_token {
             self.source.remove(exchange)?;
@@ -68,6 +102,26 @@ impl JwtAuth {
 }
 
 impl JwtAuth {
+    /// Takes over keys that have come since the last request. What was verified
+    /// with those before is forgotten: a key may have been taken back.
+    fn take_news(&mut self) {
+        if let Some(remote) = &mut self.remote
+            && let Some(keys) = remote.news()
+        {
+            self.keys.take_fetched(&keys);
+            self.cache.clear();
+        }
+    }
+
+    /// Judges a request, unless its path is public.
+    fn judge(&mut self, exchange: &mut Exchange) -> Result<Option<Answer>, Invalid> {
+        if !self.public.is_empty() && self.public.contains(&exchange.path()) {
+            remove_claims(exchange, &self.rules);
+            return Ok(None);
+        }
+        self.authenticate(exchange)
+    }
+
     /// Judges a request's token, and hands on whose it is. An answer, where there
     /// is one, is for a request without a token or without a scope.
     fn authenticate(&mut self, exchange: &mut Exchange) -> Result<Option<Answer>, Invalid> {
@@ -77,7 +131,7 @@ impl JwtAuth {
         if token.len() > self.longest_token {
             return Err(Invalid::TooLong);
         }
-        let now_ms = u64::try_from(clock::now().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = remote::now_ms();
         if let Some(identity) = self.cache.find(&token) {
             let validity = identity.validity;
             if validity.check(now_ms).is_ok() {

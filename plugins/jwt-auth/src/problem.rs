@@ -90,6 +90,14 @@ impl Answers {
         Answer::problem(401, "Unauthorized", description).header("www-authenticate", challenge)
     }
 
+    /// 503: whether the token is good cannot be said before the issuer's keys are
+    /// there.
+    pub fn no_keys(&self, retry_after_s: u64) -> Answer {
+        let detail = "the keys of the issuer of the token are not known right now";
+        Answer::problem(503, "Service Unavailable", detail)
+            .header("retry-after", retry_after_s.to_string())
+    }
+
     /// 403 `insufficient_scope`, with the scopes that are needed.
     pub fn insufficient_scope(&self) -> Answer {
         let description = "the token lacks a scope that is needed here";

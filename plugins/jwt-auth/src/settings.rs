@@ -11,6 +11,7 @@ use crate::config::{Config, OneOrMany};
 use crate::keys::Keys;
 use crate::problem::Answers;
 use crate::public::PublicPaths;
+use crate::remote::Remote;
 use crate::source::Source;
 use crate::{JwtAuth, names};
 
@@ -30,6 +31,9 @@ impl JwtAuth {
             ));
         }
         let keys = Keys::new(&config)?;
+        let remote = Remote::new(&config)?.map(Box::new);
+        let issuer = config.issuer.map(OneOrMany::into_list);
+        let discovered = config.oidc_discovery.map(|issuer| vec![issuer]);
         let header = names::header("header", &config.header)?;
         let scopes: Vec<_> = config
             .required_scopes
@@ -39,11 +43,12 @@ impl JwtAuth {
         let patterns = config.public_paths.into_iter().map(|pattern| pattern.0);
         Ok(Self {
             keys,
+            remote,
             cache: Cache::new(config.cache.size),
             answers: Answers::new(config.realm, &scopes),
             public: PublicPaths::new(patterns.collect())?,
             rules: Rules {
-                issuers: config.issuer.map(OneOrMany::into_list),
+                issuers: issuer.or(discovered),
                 audiences: config.audience.map(OneOrMany::into_list),
                 leeway_ms: config.leeway.as_millis(),
                 require_expiry: config.require_expiry,

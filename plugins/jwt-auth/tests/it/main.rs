@@ -13,6 +13,7 @@ mod configuration;
 mod issuer;
 mod keys;
 mod paths;
+mod remote;
 mod schema;
 mod sources;
 
