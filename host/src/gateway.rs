@@ -12,6 +12,7 @@ mod reload;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod warnings;
 
 use std::{
     io,

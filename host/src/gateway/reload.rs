@@ -23,7 +23,10 @@ use crate::{
     state::{Clock, Counters, KeyValue},
 };
 
-use super::StartError;
+use super::{
+    StartError,
+    warnings::{warn_of_doubtful, warn_of_fixed_parts, warn_of_missing},
+};
 
 /// Where `${NAME}` in a configuration is looked up.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -351,53 +354,4 @@ fn fingerprint(config: &Config, draft: &Draft) -> Fingerprint {
 
 fn files(config: &Config) -> BTreeSet<PathBuf> {
     config.files().map(|file| file.path.clone()).collect()
-}
-
-/// Says what the gateway does without.
-fn warn_of_missing(draft: &Draft) {
-    if draft.missing().next().is_some() {
-        let why = draft.why_missing();
-        tracing::error!("required plugins are missing, and what needs them answers 503:\n{why}");
-    }
-}
-
-/// Says what works and still deserves a look.
-fn warn_of_doubtful(draft: &Draft) {
-    let warnings = draft.warnings();
-    if !warnings.is_empty() {
-        tracing::warn!("this works, and deserves a look:\n{warnings}");
-    }
-}
-
-/// True if what listens can go on and be as `new` says.
-fn listeners_can_become(started: &Config, new: &Config) -> bool {
-    let pairs = started.listeners.iter().zip(&new.listeners);
-    started.listeners.len() == new.listeners.len()
-        && pairs.into_iter().all(|(old, new)| old.can_become(new))
-}
-
-/// Says what of a new configuration waits for the next start.
-fn warn_of_fixed_parts(started: &Config, new: &Config) {
-    let parts = [
-        ("workers", started.workers != new.workers),
-        ("listeners", !listeners_can_become(started, new)),
-        ("admin", started.admin != new.admin),
-        ("limits", started.limits != new.limits),
-        (
-            "plugins.directory",
-            started.plugins.directory != new.plugins.directory,
-        ),
-        ("plugins.cache", started.plugins.cache != new.plugins.cache),
-        (
-            "plugins.cache_size",
-            started.plugins.cache_size != new.plugins.cache_size,
-        ),
-        (
-            "plugins.compile",
-            started.plugins.compile != new.plugins.compile,
-        ),
-    ];
-    for (part, _) in parts.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!("{part} changed: this takes effect at the next start");
-    }
 }
