@@ -74,7 +74,7 @@ fn key_set(keys: Value) -> HttpResponse {
 
 /// A token of a key with this name.
 fn named(issuer: &Issuer, kid: &str) -> String {
-    issuer.with_header(json!({ "kid": kid }), &claims(json!({})))
+    issuer.with_header(json!({ "kid": kid }), &claims(json!({ "exp": NOW + 90_000 })))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A plugin's component exports the hooks that its author wrote and imports
-//! what it calls, and nothing else: built for real from `examples/hello-filter`.
+//! what it calls, and nothing else: built for real from `examples/hello-filter`, and
+//! from plugins that ask others, see bodies, start and tick.
 
 use std::{
     collections::BTreeSet,
@@ -11,8 +12,7 @@ use wasmparser::{Parser, Payload};
 
 #[test]
 fn a_component_has_the_hooks_that_were_written_and_no_others() {
-    let component = std::fs::read(build()).unwrap();
-    let (imports, exports) = interface(&component);
+    let (imports, exports) = built("examples/hello-filter", "hello_filter");
     assert_eq!(
         exports,
         ["configuration", "metadata", "request", "response"]
@@ -22,10 +22,42 @@ fn a_component_has_the_hooks_that_were_written_and_no_others() {
     assert_eq!(imports, ["exchange", "log", "verdicts"]);
 }
 
-/// Builds the example as its README says, with the workspace's artifacts.
-fn build() -> PathBuf {
-    let manifest =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello-filter/Cargo.toml");
+#[test]
+fn a_plugin_that_asks_others_imports_what_that_takes() {
+    let (imports, exports) = built("plugins/ext-auth", "ext_auth");
+    assert_eq!(
+        exports,
+        ["configuration", "metadata", "request", "request-buffered"]
+    );
+    for needed in ["body", "crypto", "http"] {
+        assert!(imports.iter().any(|name| name == needed), "{imports:?}");
+    }
+    assert!(!imports.iter().any(|name| name == "store"), "{imports:?}");
+
+    let (_, exports) = built("plugins/jwt-auth", "jwt_auth");
+    let expected = [
+        "capabilities",
+        "configuration",
+        "metadata",
+        "request",
+        "startup",
+        "tick",
+    ];
+    assert_eq!(exports, expected);
+}
+
+/// What the component of a package imports and exports.
+fn built(package: &str, file: &str) -> (Vec<String>, Vec<String>) {
+    interface(&std::fs::read(build(package, file)).unwrap())
+}
+
+/// Builds a package as the README of the example says, with the workspace's
+/// artifacts.
+fn build(package: &str, file: &str) -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(package)
+        .join("Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("it lies in the target directory");
@@ -48,7 +80,7 @@ fn build() -> PathBuf {
         status.success(),
         "`rustup target add wasm32-wasip2` may be missing"
     );
-    target.join("wasm32-wasip2/plugin/hello_filter.wasm")
+    target.join(format!("wasm32-wasip2/plugin/{file}.wasm"))
 }
 
 /// The names of the gateway's interfaces that a component imports and exports.
