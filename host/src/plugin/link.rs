@@ -122,9 +122,12 @@ pub(super) fn link(component: &Component, grants: Grants, counting: Counting) ->
     host::wasi::link(&mut linker)?;
     #[cfg(test)]
     super::tests::pause::link(&mut linker)?;
+    // For those that can do without; others are refused before.
     if !grants.has(Capability::Http) {
-        // For those that can do without; others are refused before.
         host::http::link_denied(&mut linker)?;
+    }
+    if !grants.has(Capability::Store) {
+        host::store::link_denied(&mut linker)?;
     }
     for capability in Capability::ALL {
         if grants.has(capability) {

@@ -91,7 +91,7 @@ impl Plugin {
     /// Whether it can do without a capability that it imports.
     pub fn does_without(&self, capability: Capability) -> bool {
         // The others are linked or not there at all.
-        let denies = capability == Capability::Http;
+        let denies = matches!(capability, Capability::Http | Capability::Store);
         let optional = &self.description.optional;
         denies && optional.iter().any(|name| name == capability.name())
     }

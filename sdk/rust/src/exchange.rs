@@ -264,7 +264,8 @@ impl Exchange {
 /// `on_request` for the request's, `on_response` for the response's.
 impl Exchange {
     /// This filter has no use for this body: its body hooks are not called, and
-    /// the body passes it by without a copy.
+    /// the body passes it by without a copy. `on_request` may say so of the
+    /// response's body, too.
     pub fn skip_body(&mut self, side: Side) -> Result<()> {
         checked("skip", body::skip(side))
     }

@@ -20,6 +20,15 @@ pub(in super::super) fn link(linker: &mut Linker) -> Result<()> {
     instance.func_wrap("delete", delete)
 }
 
+/// Defines it for a plugin that can do without and has to: there is never
+/// anything, and nothing is kept.
+pub(in super::super) fn link_denied(linker: &mut Linker) -> Result<()> {
+    let mut instance = linker.instance("portcullis:gateway/store@0.1.0")?;
+    instance.func_wrap("get", |_, _: (WasmStr,)| Ok((None::<Vec<u8>>,)))?;
+    instance.func_wrap("set", |_, _: (WasmStr, WasmList<u8>, u64)| Ok((false,)))?;
+    instance.func_wrap("delete", |_, _: (WasmStr,)| Ok((false,)))
+}
+
 fn get(caller: Caller<'_>, (name,): (WasmStr,)) -> Result<(Option<Vec<u8>>,)> {
     let key = key(&caller, &name)?;
     let Data {

@@ -11,7 +11,7 @@ impl Streaming {
     fn on_request(&mut self, exchange: &mut Exchange) -> Result<Verdict> {
         match exchange.request_header_text("x-do").as_deref() {
             Some("skip") => exchange.skip_body(Side::Request)?,
-            Some("wrong side") => exchange.skip_body(Side::Response)?,
+            Some("wrong side") => exchange.hold_head(Side::Response)?,
             _ => {}
         }
         Ok(Verdict::Next)
@@ -105,7 +105,7 @@ fn chunks_pass_change_wait_and_stop() {
         );
     }
     let exchange = gateway.exchange(Request::post("/").header("x-do", "wrong side"));
-    let expected = failed("skip was refused: too late or too early for it");
+    let expected = failed("hold-head was refused: too late or too early for it");
     assert_eq!(exchange.run_request(&mut filter), expected);
 }
 

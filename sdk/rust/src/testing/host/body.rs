@@ -16,7 +16,7 @@ const LARGEST_OUTPUT: usize = 1 << 20;
 
 /// What may not stand in trailers beside what the gateway owns: fields of
 /// framing, routing, authentication and content (RFC 9110, 6.5.1).
-const NO_TRAILERS: [&str; 17] = [
+const NO_TRAILERS: [&str; 18] = [
     "authorization",
     "cache-control",
     "content-encoding",
@@ -33,6 +33,7 @@ const NO_TRAILERS: [&str; 17] = [
     "proxy-authorization",
     "range",
     "set-cookie",
+    "trailer",
     "www-authenticate",
 ];
 
@@ -66,7 +67,9 @@ pub(crate) fn skip(side: Side) -> Result<(), Refusal> {
         return Ok(());
     }
     flight(|flight| {
-        check_head(flight, side)?;
+        if (flight.phase, side) != (Phase::Request, Side::Response) {
+            check_head(flight, side)?;
+        }
         flight.wishes.skipped.push((flight.step, side));
         Ok(())
     })
@@ -84,6 +87,9 @@ pub(crate) fn decode(side: Side) -> Result<(), Refusal> {
             return Ok(());
         };
         let coding = coding.as_bytes().to_ascii_lowercase();
+        if matches!(&*coding, b"identity" | b"") {
+            return Ok(());
+        }
         if !matches!(&*coding, b"gzip" | b"x-gzip" | b"deflate" | b"br") {
             return Err(Refusal::Invalid);
         }
