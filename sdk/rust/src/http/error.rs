@@ -55,8 +55,9 @@ errors! {
     Timeout: "the answer took too long",
     /// The other side broke off or spoke malformed HTTP.
     Broken: "the answer broke off",
-    /// The answer is larger than the request allows.
-    TooLarge: "the answer is too large",
+    /// The answer is larger than the request allows; or the request's whole body
+    /// than the plugin's limit `http_request_size` (1 MiB unless configured).
+    TooLarge: "the answer or the request is too large",
     /// Too many calls are in flight already.
     Busy: "too many requests are in flight",
 }

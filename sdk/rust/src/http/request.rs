@@ -64,14 +64,15 @@ impl Request {
     }
 
     /// Adds a header field. `host`, framing, and hop-by-hop fields are the
-    /// gateway's; `traceparent`, `tracestate` and `x-request-id` are those of the
-    /// exchange unless given.
+    /// gateway's and left out; `traceparent`, `tracestate`, `x-request-id` and `via`
+    /// are those of the exchange unless given.
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.into(), value.as_ref().to_vec()));
         self
     }
 
-    /// Sets the body.
+    /// Sets the body: at most what the plugin's limit `http_request_size` says (1
+    /// MiB unless configured); more can be [streamed](Self::send_streaming).
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
@@ -103,7 +104,8 @@ impl Request {
     }
 
     /// How many redirects are followed, each allowed like the first: up to 10,
-    /// by default none.
+    /// by default none. To another origin only fields go along that do not tell who
+    /// asks.
     pub fn redirects(mut self, most: u32) -> Self {
         self.redirects = most;
         self

@@ -48,7 +48,7 @@ fn a_plugin_that_asks_others_imports_what_that_takes() {
 
 /// What the component of a package imports and exports.
 fn built(package: &str, file: &str) -> (Vec<String>, Vec<String>) {
-    interface(&std::fs::read(build(package, file)).unwrap())
+    interface(&std::fs::read(build(package, file)).expect("it was built"))
 }
 
 /// Builds a package as the README of the example says, with the workspace's

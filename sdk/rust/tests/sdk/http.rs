@@ -223,8 +223,7 @@ fn what_is_no_request_is_refused() {
             get("http://a.example/a b"),
             get("http://a.example/").service("users"),
             get("/").header("x y", "1"),
-            get("http://a.example/").header("transfer-encoding", "chunked"),
-            get("http://a.example/").header("host", "b.example"),
+            get("http://a.example/").header("x", "a\nb"),
             get("http://a.example/").redirects(11),
             http::Request::new("G ET", "http://a.example/"),
         ];
@@ -238,6 +237,24 @@ fn what_is_no_request_is_refused() {
     gateway.on_http(|_| HttpResponse::new(200));
     assert_eq!(ask::<Asker>(&gateway), Reply::Next);
     assert_eq!(gateway.http_requests(), []);
+}
+
+#[test]
+fn fields_of_the_gateway_are_left_out_and_a_whole_body_is_bounded() {
+    asker!(Asker, {
+        let request = http::Request::post("http://a.example/")
+            .header("transfer-encoding", "chunked")
+            .header("Host", "b.example")
+            .header("x-a", "1");
+        let large = request.clone().body(vec![0; (1 << 20) + 1]).send().await;
+        assert_eq!(large.err(), Some(HttpError::TooLarge));
+        request.body(vec![0; 1 << 20]).send().await?;
+        Ok(Verdict::Next)
+    });
+    let gateway = Gateway::new();
+    gateway.on_http(|_| HttpResponse::new(200));
+    assert_eq!(ask::<Asker>(&gateway), Reply::Next);
+    assert_eq!(gateway.http_requests()[0].header_names(), ["x-a"]);
 }
 
 #[test]

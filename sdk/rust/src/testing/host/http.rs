@@ -15,6 +15,7 @@ use crate::{
 /// What a gateway allows unless it is configured.
 const LONGEST: Duration = Duration::from_secs(5);
 const LARGEST: u64 = 1 << 20;
+const LARGEST_REQUEST: usize = 1 << 20;
 const MOST_REDIRECTS: u32 = 10;
 
 /// The status of an [`HttpResponse::error`].
@@ -58,6 +59,9 @@ pub(crate) enum Part {
 
 impl Call {
     pub(crate) fn start(request: Request<'_>, body: &[u8]) -> Result<Self, Error> {
+        if body.len() > LARGEST_REQUEST {
+            return Err(Error::TooLarge);
+        }
         let call = Self::start_streaming(request)?;
         call.write(body)?;
         call.finish()?;
@@ -255,20 +259,25 @@ impl HttpRequest {
         };
         let is_plain = request.url.bytes().all(|byte| byte.is_ascii_graphic());
         let is_method = ::http::Method::from_bytes(request.method.as_bytes()).is_ok();
-        let fields = request.headers.iter();
-        let are_fields = fields.clone().all(|(name, value)| {
-            super::rules::checked(name, value).is_ok() && !name.eq_ignore_ascii_case("host")
-        });
-        if !(is_url && is_plain && is_method && are_fields) || request.redirects > MOST_REDIRECTS {
+        let is_whole = is_url && is_plain && is_method && request.redirects <= MOST_REDIRECTS;
+        if !is_whole {
             return Err(Error::Invalid);
+        }
+        let mut headers = Vec::new();
+        for &(name, value) in request.headers {
+            let name = name.to_ascii_lowercase();
+            match super::rules::checked(&name, value) {
+                Ok(_) if name != "host" => headers.push((name, value.to_vec())),
+                // The gateway's own: they are left out.
+                Ok(_) | Err(Refusal::Forbidden) => {}
+                Err(_) => return Err(Error::Invalid),
+            }
         }
         Ok(Self {
             method: request.method.to_owned(),
             url: request.url.to_owned(),
             service: request.service.map(str::to_owned),
-            headers: fields
-                .map(|&(name, value)| (name.to_ascii_lowercase(), value.to_vec()))
-                .collect(),
+            headers,
             body: Vec::new(),
             timeout: Duration::from_millis(request.timeout_ms.into()),
             limit: request.most,
