@@ -250,6 +250,7 @@ pub fn service(name: &str, addresses: impl Iterator<Item = SocketAddr>) -> Servi
         balancer: None,
         health_check: None,
         tls: None,
+        protocol: config::Protocol::default(),
         at: Position::START,
     }
 }

@@ -10,6 +10,7 @@
 mod body;
 mod flight;
 mod forward;
+mod grpc;
 mod head;
 mod path;
 mod pump;
@@ -17,6 +18,7 @@ mod reframe;
 
 use std::{rc::Rc, time::Instant};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -47,9 +49,15 @@ pub async fn serve(
     let started = Instant::now();
     let (parts, incoming) = request.into_parts();
     let request_id = forwarding::request_id(&parts.headers);
+    let call = parts.version == Version::HTTP_2 && grpc::is_call(&parts.headers);
     match admit(worker, client, parts, request_id.clone(), started) {
-        Ok(flight) => run(worker, flight, incoming).await,
-        Err(error) => refused(worker, &error, &request_id),
+        Ok(mut flight) => {
+            if call {
+                flight.is_grpc(grpc::timeout(&flight.exchange.headers));
+            }
+            run(worker, flight, incoming).await
+        }
+        Err(error) => refused(worker, &error, &request_id, call),
     }
 }
 
@@ -57,7 +65,7 @@ pub async fn serve(
 /// one way or another; `why` says what was wrong with it.
 pub fn refuse(worker: &Worker, why: &'static str) -> Response<ResponseBody> {
     let request_id = forwarding::request_id(&HeaderMap::new());
-    refused(worker, &Error::BadRequest(why), &request_id)
+    refused(worker, &Error::BadRequest(why), &request_id, false)
 }
 
 /// Checks the head and finds the route. An error here has no pipeline yet.
@@ -220,7 +228,13 @@ async fn finish(
         look_at_response(&mut flight, chain, &mut content).await;
     }
     flight.exchange.phase = Phase::Complete;
-    let (status, headers) = flight.take_response_head();
+    let (mut status, mut headers) = flight.take_response_head();
+    if flight.grpc && content.is_own() && grpc::translate(&mut status, &mut headers) {
+        content = Content::answer(Bytes::new().into());
+        if let Some(mut chain) = flight.chain.take() {
+            flight.passing(|passage| chain.abandon(passage));
+        }
+    }
     response(status, headers, &flight.request_id(), |_| {
         ResponseBody::new(content, flight)
     })
@@ -259,9 +273,17 @@ async fn look_at_response(flight: &mut Flight, mut chain: Box<Chain>, content: &
 }
 
 /// An answer without a route.
-fn refused(worker: &Worker, error: &Error, request_id: &RequestId) -> Response<ResponseBody> {
-    let answer = respond::answer(error, request_id);
+fn refused(
+    worker: &Worker,
+    error: &Error,
+    request_id: &RequestId,
+    grpc: bool,
+) -> Response<ResponseBody> {
+    let mut answer = respond::answer(error, request_id);
     worker.metrics().unrouted(answer.status);
+    if grpc && grpc::translate(&mut answer.status, &mut answer.headers) {
+        answer.body = Bytes::new().into();
+    }
     response(answer.status, answer.headers, &request_id.0, |_| {
         ResponseBody::local(answer.body)
     })

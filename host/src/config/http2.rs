@@ -35,18 +35,23 @@ pub struct Http2Limits {
     pub idle_timeout: Duration,
 }
 
+impl Http2Limits {
+    /// The defaults.
+    pub const USUAL: Self = Self {
+        streams: 100,
+        stream_window: 256 << 10,
+        connection_window: 1 << 20,
+        send_buffer: 64 << 10,
+        resets: 20,
+        ping_interval: Duration::from_secs(30),
+        ping_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(60),
+    };
+}
+
 impl Default for Http2Limits {
     fn default() -> Self {
-        Self {
-            streams: 100,
-            stream_window: 256 << 10,
-            connection_window: 1 << 20,
-            send_buffer: 64 << 10,
-            resets: 20,
-            ping_interval: Duration::from_secs(30),
-            ping_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
-        }
+        Self::USUAL
     }
 }
 

@@ -73,4 +73,4 @@ pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;
 pub use position::Position;
 pub use retries::{Backoff, Retries, RetryOn};
-pub use tls::{KeyPair, NamedFile, ServiceTls};
+pub use tls::{KeyPair, NamedFile, Protocol, ServiceTls};

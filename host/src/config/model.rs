@@ -15,7 +15,9 @@ use std::{
 
 use http::{HeaderName, Method};
 
-use super::{Allow, Http2Limits, HttpLimits, Listener, PathPattern, Position, Retries, ServiceTls};
+use super::{
+    Allow, Http2Limits, HttpLimits, Listener, PathPattern, Position, Protocol, Retries, ServiceTls,
+};
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
 /// could be read of one.
@@ -190,6 +192,8 @@ pub struct Service {
     pub health_check: Option<HealthCheck>,
     /// How instances are spoken to over TLS. None: they are not.
     pub tls: Option<ServiceTls>,
+    /// The version of HTTP. Default: HTTP/1.1.
+    pub protocol: Protocol,
     /// Where in the file it stands.
     pub at: Position,
 }

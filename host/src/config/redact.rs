@@ -206,6 +206,7 @@ fn service(service: &Service) -> Value {
             Some(tls) => service_tls(tls),
             None => json!(false),
         },
+        "protocol": service.protocol.as_str(),
     })
 }
 

@@ -5,8 +5,14 @@ use std::{num::NonZeroU32, path::Path, time::Duration};
 use http::uri::PathAndQuery;
 
 use super::{
-    HealthCheck, Service, duration::duration, instance::instances, name, reader::Item, scalar,
-    step::Steps, tls::service_tls,
+    HealthCheck, Protocol, Service,
+    duration::duration,
+    instance::instances,
+    name,
+    reader::Item,
+    scalar,
+    step::Steps,
+    tls::{protocol, service_tls},
 };
 
 /// A map of names to services.
@@ -21,13 +27,17 @@ pub(super) fn services(item: &Item<'_>, base: &Path, steps: &Steps<'_>) -> Optio
 }
 
 fn service(item: &Item<'_>, name: String, base: &Path, steps: &Steps<'_>) -> Option<Service> {
-    let fields = item.fields(&["instances", "balancer", "health_check", "tls"])?;
+    let fields = item.fields(&["instances", "balancer", "health_check", "tls", "protocol"])?;
+    let tls = fields.read("tls", |item| service_tls(item, base));
     Some(Service {
         name,
         instances: fields.read("instances", instances).unwrap_or_default(),
         balancer: fields.read("balancer", |item| steps.step(item)),
         health_check: fields.read("health_check", health_check),
-        tls: fields.read("tls", |item| service_tls(item, base)),
+        protocol: fields.read_or("protocol", Protocol::default(), |item| {
+            protocol(item, tls.is_some())
+        }),
+        tls,
         at: item.at(),
     })
 }

@@ -10,7 +10,7 @@ use super::{
     host::is_host,
     node::Value,
     reader::{Fields, Item},
-    scalar::{boolean, text},
+    scalar::{boolean, choice, text},
 };
 
 /// A file that a part of the configuration names.
@@ -38,6 +38,42 @@ pub struct KeyPair {
     pub certificate: NamedFile,
     /// Its private key.
     pub key: NamedFile,
+}
+
+/// The version of HTTP that a service is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, without TLS by prior knowledge.
+    Http2,
+    /// What the service chooses of the two in the TLS handshake (ALPN).
+    Auto,
+}
+
+impl Protocol {
+    /// As the configuration writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// `http1`, `http2`, or, with TLS only, `auto`.
+pub(super) fn protocol(item: &Item<'_>, tls: bool) -> Option<Protocol> {
+    let all = [Protocol::Http1, Protocol::Http2, Protocol::Auto];
+    let protocol = choice(item, &all.map(|protocol| (protocol.as_str(), protocol)))?;
+    if protocol == Protocol::Auto && !tls {
+        return item.mistake(
+            "without TLS the two sides cannot agree on a version",
+            "`http1` or `http2`, or `tls` for the service",
+        );
+    }
+    Some(protocol)
 }
 
 /// How the instances of a service are spoken to over TLS.

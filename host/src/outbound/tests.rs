@@ -34,6 +34,7 @@ const OPTIONS: PoolOptions = PoolOptions {
     connect_timeout: Duration::from_secs(30),
     idle_connections: 4,
     idle_timeout: Duration::from_secs(30),
+    multiplexing: crate::upstream::Multiplexing::USUAL,
 };
 
 /// A thread without services.

@@ -31,6 +31,11 @@ pub(super) enum Content {
 }
 
 impl Content {
+    /// True if none of it comes from an upstream.
+    pub(super) fn is_own(&self) -> bool {
+        !matches!(self, Self::Upstream(_))
+    }
+
     pub(super) fn answer(body: AnswerBody) -> Self {
         match body {
             AnswerBody::Whole(bytes) => Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),

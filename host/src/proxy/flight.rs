@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -52,13 +52,18 @@ pub(super) struct Flight {
     pub(super) pump: Option<Box<Pump>>,
     /// Filters that look at the response's body.
     pub(super) chain: Option<Box<Chain>>,
+    /// The request is a call of gRPC.
+    pub(super) grpc: bool,
     run: Run,
     started: Instant,
+    /// How long the request may take up to the response's head.
+    time: Duration,
     completed: bool,
 }
 
 impl Flight {
     pub(super) fn new(local: Rc<Local>, exchange: Box<Exchange>, started: Instant) -> Self {
+        let time = local.snapshot.route(exchange.route).timeout;
         let flight = Self {
             exchange,
             local,
@@ -67,12 +72,21 @@ impl Flight {
             in_flight: None,
             pump: None,
             chain: None,
+            grpc: false,
             run: Run::default(),
             started,
+            time,
             completed: false,
         };
         flight.route().metrics.started();
         flight
+    }
+
+    /// Says that the request is a call of gRPC, and how long its client wants to
+    /// wait.
+    pub(super) fn is_grpc(&mut self, timeout: Option<Duration>) {
+        self.grpc = true;
+        self.time = timeout.map_or(self.time, |timeout| timeout.min(self.time));
     }
 
     /// The route that the request takes.
@@ -92,9 +106,9 @@ impl Flight {
         }
     }
 
-    /// When the route's time is over.
+    /// When the route's time, or the client's, is over.
     pub(super) fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.started + self.route().timeout)
+        tokio::time::Instant::from_std(self.started + self.time)
     }
 
     /// Runs the request through the filters. What comes to no filter that waits
@@ -103,7 +117,7 @@ impl Flight {
         match self.pass_request()? {
             Progress::Through(answer) => Ok(answer),
             Progress::Waits => {
-                let deadline = self.started + self.route().timeout;
+                let deadline = self.started + self.time;
                 // In a box, so that others pay nothing for its size.
                 let waiting = Box::pin(self.request_filters_waiting());
                 let waited = timeout_at(deadline.into(), waiting).await;

@@ -8,9 +8,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName},
 };
 
-use crate::config::{Config, Diagnostic, Diagnostics, ServiceTls};
+use crate::config::{Config, Diagnostic, Diagnostics, Protocol, ServiceTls};
 
 use super::{
+    facts::{HTTP1, HTTP2},
     file::{Files, Fingerprint},
     provider,
     verify::Anything,
@@ -55,7 +56,7 @@ impl ClientTls {
     /// If the system has no roots; says so in words.
     pub fn of_system() -> Result<Self, String> {
         let mut mistakes = Diagnostics::new("");
-        let made = Self::read(&ServiceTls::default(), &mut mistakes);
+        let made = Self::read(&ServiceTls::default(), Protocol::Http1, &mut mistakes);
         made.ok_or_else(|| match mistakes.iter().next() {
             Some(mistake) => mistake.message.clone(),
             None => String::new(),
@@ -64,7 +65,11 @@ impl ClientTls {
 
     /// Reads the files of a service's settings; none if something is wrong,
     /// which is in `mistakes` then. Blocks.
-    pub fn read(options: &ServiceTls, mistakes: &mut Diagnostics) -> Option<Self> {
+    pub fn read(
+        options: &ServiceTls,
+        protocol: Protocol,
+        mistakes: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut files = Files::new(mistakes);
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -78,8 +83,13 @@ impl ClientTls {
             false => roots(options, &mut files).map(|roots| builder.with_root_certificates(roots)),
         };
         let mut config = with_identity(builder, options, &mut files)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        files.also(&[u8::from(options.insecure_skip_verify)]);
+        let offered: &[&[u8]] = match protocol {
+            Protocol::Http1 => &[HTTP1],
+            Protocol::Http2 => &[HTTP2],
+            Protocol::Auto => &[HTTP2, HTTP1],
+        };
+        config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+        files.also(&[u8::from(options.insecure_skip_verify), protocol as u8]);
         Some(Self {
             config: Arc::new(config),
             fingerprint: files.fingerprint(),
@@ -96,7 +106,7 @@ impl Clients {
     /// Reads the files of every service that has TLS. Blocks.
     pub fn read(config: &Config, mistakes: &mut Diagnostics) -> Self {
         let read = config.services.iter().filter_map(|service| {
-            let client = ClientTls::read(service.tls.as_ref()?, mistakes)?;
+            let client = ClientTls::read(service.tls.as_ref()?, service.protocol, mistakes)?;
             Some((service.name.clone(), Arc::new(client)))
         });
         Self(read.collect())

@@ -11,6 +11,9 @@ use super::certificate::Facts;
 /// How ALPN names HTTP/2.
 pub(super) const HTTP2: &[u8] = b"h2";
 
+/// How ALPN names HTTP/1.1.
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
 /// True if the two sides have agreed on HTTP/2.
 pub fn is_http2(connection: &ServerConnection) -> bool {
     connection.alpn_protocol() == Some(HTTP2)

@@ -17,7 +17,7 @@ use crate::config::{ClientAuth, Diagnostics, KeyPair, ListenerTls, TlsVersion};
 
 use super::{
     certificate::Facts,
-    facts::HTTP2,
+    facts::{HTTP1, HTTP2},
     file::{Files, Fingerprint},
     provider,
 };
@@ -56,7 +56,7 @@ impl ServerTls {
             .expect("invariant: ring has cipher suites for both versions")
             .with_client_cert_verifier(verifier.filter(|_| whole)?)
             .with_cert_resolver(Arc::new(certificates));
-        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
         match Ticketer::new() {
             Ok(ticketer) => config.ticketer = ticketer,
             // Sessions are resumed from the gateway's own memory then.

@@ -9,7 +9,15 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::pool::Lease;
+use super::{multiplexed::Stream, pool::Lease};
+
+/// What carries an exchange.
+pub(super) enum Carrier<B> {
+    /// A connection of its own.
+    Connection(Lease<B>),
+    /// One request of a connection with many; it counts until this is dropped.
+    Stream(#[expect(dead_code, reason = "held for the time of the exchange")] Stream<B>),
+}
 
 /// The body of an upstream's response.
 ///
@@ -21,14 +29,14 @@ use super::pool::Lease;
 /// Frames fail if the connection breaks before the body's end.
 pub struct UpstreamBody<B> {
     incoming: Incoming,
-    lease: Option<Lease<B>>,
+    carrier: Option<Carrier<B>>,
 }
 
 impl<B> UpstreamBody<B> {
-    pub(super) fn new(incoming: Incoming, lease: Lease<B>) -> Self {
+    pub(super) fn new(incoming: Incoming, carrier: Carrier<B>) -> Self {
         let mut body = Self {
             incoming,
-            lease: Some(lease),
+            carrier: Some(carrier),
         };
         if body.incoming.is_end_stream() {
             body.give_back();
@@ -37,7 +45,7 @@ impl<B> UpstreamBody<B> {
     }
 
     fn give_back(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        if let Some(Carrier::Connection(lease)) = self.carrier.take() {
             lease.give_back();
         }
     }
@@ -55,7 +63,7 @@ impl<B> Body for UpstreamBody<B> {
         match &polled {
             Poll::Ready(None) => self.give_back(),
             Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.give_back(),
-            Poll::Ready(Some(Err(_))) => self.lease = None,
+            Poll::Ready(Some(Err(_))) => self.carrier = None,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled

@@ -2,7 +2,7 @@
 //!
 //! Owns hyper's client settings and the TLS handshake. Called by the pool and by the probe.
 
-use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io, rc::Rc, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -19,12 +19,15 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::Target;
+use super::{
+    Protocol, Target,
+    multiplexed::{Multiplexed, Multiplexing},
+};
 
 /// Bytes that a response's head may have, and about what a connection may
 /// buffer in each direction. A head may have 100 fields: that is hyper's own
 /// default, and setting it would allocate per response.
-const HEAD: usize = 64 * 1024;
+pub(super) const HEAD: usize = 64 * 1024;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -37,6 +40,66 @@ pub(super) enum ConnectError {
     Tls(io::Error),
     /// hyper would not have it.
     Handshake(hyper::Error),
+}
+
+/// A connected stream, and what is spoken on it.
+pub(super) enum Connected<B> {
+    /// One request at a time.
+    Http1(Connection<B>),
+    /// Many at once.
+    Http2(Rc<Multiplexed<B>>),
+}
+
+/// Connects within `limit`, the TLS handshake included where there is one. What
+/// `alive` gives is dropped when the socket is closed.
+///
+/// # Panics
+///
+/// Outside a `LocalSet`.
+pub(super) async fn connect<B, A: 'static>(
+    target: &Target,
+    limit: Duration,
+    bounds: &Multiplexing,
+    alive: impl FnOnce() -> A,
+) -> Result<Connected<B>, ConnectError>
+where
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let until = Instant::now() + limit;
+    let connecting = TcpStream::connect(target.address());
+    let stream = in_time(until, connecting, ConnectError::Failed).await?;
+    stream.set_nodelay(true).map_err(ConnectError::Failed)?;
+    let Some((name, client)) = target.tls() else {
+        return match target.protocol() {
+            Protocol::Http2 => {
+                let connection = Multiplexed::speak(stream, false, bounds, alive()).await?;
+                Ok(Connected::Http2(connection))
+            }
+            _ => Ok(Connected::Http1(Connection::speak(stream, alive()).await?)),
+        };
+    };
+    let connector = TlsConnector::from(Arc::clone(client.config()));
+    let handshake = connector.connect(name.clone(), stream);
+    let stream = in_time(until, handshake, ConnectError::Tls).await?;
+    if agreed(target.protocol(), stream.get_ref().1.alpn_protocol())? {
+        let connection = Multiplexed::speak(stream, true, bounds, alive()).await?;
+        return Ok(Connected::Http2(connection));
+    }
+    Ok(Connected::Http1(Connection::speak(stream, alive()).await?))
+}
+
+/// Whether HTTP/2 was agreed on; an error if it had to be.
+fn agreed(protocol: Protocol, alpn: Option<&[u8]>) -> Result<bool, ConnectError> {
+    let http2 = alpn == Some(b"h2");
+    match protocol {
+        Protocol::Http2 if !http2 => {
+            let error = io::Error::other("the other side has not agreed to HTTP/2");
+            Err(ConnectError::Tls(error))
+        }
+        _ => Ok(http2),
+    }
 }
 
 /// An open connection. Dropping it closes the socket whatever is under way on
@@ -52,30 +115,6 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    /// Connects within `limit`, the TLS handshake included where there is one.
-    /// What `alive` gives is dropped when the socket is closed.
-    ///
-    /// # Panics
-    ///
-    /// Outside a `LocalSet`.
-    pub(super) async fn open<A: 'static>(
-        target: &Target,
-        limit: Duration,
-        alive: impl FnOnce() -> A,
-    ) -> Result<Self, ConnectError> {
-        let until = Instant::now() + limit;
-        let connecting = TcpStream::connect(target.address());
-        let stream = in_time(until, connecting, ConnectError::Failed).await?;
-        stream.set_nodelay(true).map_err(ConnectError::Failed)?;
-        let Some((name, client)) = target.tls() else {
-            return Self::speak(stream, alive()).await;
-        };
-        let connector = TlsConnector::from(Arc::clone(client.config()));
-        let handshake = connector.connect(name.clone(), stream);
-        let stream = in_time(until, handshake, ConnectError::Tls).await?;
-        Self::speak(stream, alive()).await
-    }
-
     /// Speaks HTTP/1.1 on a connected stream, in a local task of its own.
     async fn speak(
         stream: impl AsyncRead + AsyncWrite + Unpin + 'static,

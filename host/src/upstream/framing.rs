@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Encoding,
     #[error("a change of protocol that was not asked for")]
     Upgrade,
+    #[error("more header fields than may be")]
+    Fields,
 }
 
 /// Refuses what is ambiguous, and 101, since the gateway never asks for it.
@@ -26,6 +28,15 @@ pub(super) fn check<T>(response: &Response<T>) -> Result<(), Fault> {
     }
     lengths(response.headers())?;
     encodings(response.headers())
+}
+
+/// Refuses a response of HTTP/2 with more fields than one of HTTP/1.1 may have,
+/// where hyper counts.
+pub(super) fn check_count<T>(response: &Response<T>, most: usize) -> Result<(), Fault> {
+    match response.headers().len() > most {
+        true => Err(Fault::Fields),
+        false => Ok(()),
+    }
 }
 
 fn lengths(headers: &HeaderMap) -> Result<(), Fault> {

@@ -18,6 +18,8 @@ mod budget;
 mod connection;
 mod error;
 mod framing;
+mod many;
+mod multiplexed;
 mod pool;
 pub mod probe;
 pub mod retry;
@@ -27,9 +29,10 @@ pub use backoff::Backoff;
 pub use body::UpstreamBody;
 pub use budget::Budget;
 pub use error::{SendError, SendErrorKind};
+pub use multiplexed::Multiplexing;
 pub use pool::{Counts, Pool, PoolOptions};
 pub use retry::{Policy, Reason, Repeatable, RequestBody};
-pub use target::Target;
+pub use target::{Protocol, Target};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,13 @@ use http_body::Body;
 use hyper::{body::Incoming, client::conn::TrySendError};
 
 use super::{
-    body::UpstreamBody, connection::Connection, error::SendError, framing, target::Target,
+    body::{Carrier, UpstreamBody},
+    connection::{ConnectError, Connected, Connection, connect},
+    error::SendError,
+    framing,
+    many::Many,
+    multiplexed::Multiplexing,
+    target::{Protocol, Target},
 };
 use crate::{
     config::Limits,
@@ -37,6 +43,8 @@ pub struct PoolOptions {
     pub idle_connections: usize,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
+    /// What holds for connections of HTTP/2.
+    pub multiplexing: Multiplexing,
 }
 
 impl PoolOptions {
@@ -46,6 +54,7 @@ impl PoolOptions {
             connect_timeout: limits.connect_timeout,
             idle_connections: limits.idle_connections,
             idle_timeout: limits.idle_timeout,
+            multiplexing: Multiplexing::of(&limits.http2),
         }
     }
 }
@@ -68,26 +77,28 @@ pub struct Counts {
 /// of the requests' bodies.
 pub struct Pool<B> {
     endpoints: RefCell<HashMap<Target, Rc<Endpoint<B>>, foldhash::fast::RandomState>>,
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
 }
 
 /// What all endpoints of a pool have in common.
-struct Shared {
+pub(super) struct Shared {
     options: PoolOptions,
     /// The time as [`Pool::prune`] was last told it: a request reads no clock.
     now: Cell<Instant>,
     opened: Cell<u64>,
-    reused: Cell<u64>,
-    stale: Cell<u64>,
+    pub(super) reused: Cell<u64>,
+    pub(super) stale: Cell<u64>,
     open: Cell<u64>,
     /// Where connections are counted for the whole process, if anywhere.
     metrics: OnceCell<Arc<Metrics>>,
 }
 
 /// The connections to one target.
-struct Endpoint<B> {
-    shared: Rc<Shared>,
+pub(super) struct Endpoint<B> {
+    pub(super) shared: Rc<Shared>,
     idle: RefCell<Vec<Idle<B>>>,
+    /// Those of HTTP/2, and what only they need; none until there is one.
+    many: OnceCell<Many<B>>,
 }
 
 struct Idle<B> {
@@ -97,7 +108,7 @@ struct Idle<B> {
 
 /// A connection that carries an exchange, and where it belongs.
 pub(super) struct Lease<B> {
-    connection: Connection<B>,
+    pub(super) connection: Connection<B>,
     endpoint: Rc<Endpoint<B>>,
     reused: bool,
 }
@@ -138,7 +149,7 @@ impl<B> Pool<B> {
         self.shared.now.set(now);
         self.endpoints.borrow_mut().retain(|_, endpoint| {
             endpoint.prune(now);
-            Rc::strong_count(endpoint) > 1 || !endpoint.idle.borrow().is_empty()
+            Rc::strong_count(endpoint) > 1 || !endpoint.is_empty()
         });
     }
 
@@ -160,6 +171,7 @@ impl<B> Pool<B> {
         let endpoint = Rc::new(Endpoint {
             shared: self.shared.clone(),
             idle: RefCell::default(),
+            many: OnceCell::new(),
         });
         endpoints.insert(target.clone(), endpoint.clone());
         endpoint
@@ -168,7 +180,7 @@ impl<B> Pool<B> {
 
 impl<B> Pool<B>
 where
-    B: Body + 'static,
+    B: Body + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
@@ -194,6 +206,10 @@ where
         mut request: Request<B>,
     ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
         let endpoint = self.endpoint(target);
+        if target.protocol() != Protocol::Http1 {
+            // Boxed, so that it makes no other request's future larger.
+            return Box::pin(self.send_as_agreed(&endpoint, target, request)).await;
+        }
         for _ in 0..STALE {
             let Some(connection) = endpoint.take() else {
                 break;
@@ -212,22 +228,47 @@ where
             count(&self.shared.stale);
         }
         // Boxed, since it is rare: it would make every request's future larger.
-        let limit = self.shared.options.connect_timeout;
-        let opening = Connection::open(target, limit, || Alive::new(&self.shared));
-        let connection = match Box::pin(opening).await {
-            Ok(connection) => connection,
-            Err(error) => return Err(SendError::connect(error, request)),
-        };
-        let mut lease = endpoint.lease(connection, false);
-        let result = lease.connection.send(request).await;
-        lease.conclude(result)
+        match Box::pin(self.open(target)).await {
+            Ok(connected) => endpoint.send_on_new(connected, request).await,
+            Err(error) => Err(SendError::connect(error, request)),
+        }
+    }
+
+    pub(super) async fn open(&self, target: &Target) -> Result<Connected<B>, ConnectError> {
+        let options = &self.shared.options;
+        let alive = || Alive::new(&self.shared);
+        let limit = options.connect_timeout;
+        connect(target, limit, &options.multiplexing, alive).await
+    }
+}
+
+impl<B> Endpoint<B>
+where
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// Sends a request on a connection that has just been opened.
+    pub(super) async fn send_on_new(
+        self: &Rc<Self>,
+        connected: Connected<B>,
+        request: Request<B>,
+    ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
+        match connected {
+            Connected::Http1(connection) => {
+                let mut lease = self.lease(connection, false);
+                let result = lease.connection.send(request).await;
+                lease.conclude(result)
+            }
+            Connected::Http2(connection) => connection.begin().exchange(request, false).await,
+        }
     }
 }
 
 impl<B> Endpoint<B> {
     /// The connection used last that can be used again; those on top of it
     /// that cannot are closed.
-    fn take(&self) -> Option<Connection<B>> {
+    pub(super) fn take(&self) -> Option<Connection<B>> {
         let mut idle = self.idle.borrow_mut();
         loop {
             let Idle { connection, .. } = idle.pop()?;
@@ -237,7 +278,7 @@ impl<B> Endpoint<B> {
         }
     }
 
-    fn lease(self: &Rc<Self>, connection: Connection<B>, reused: bool) -> Lease<B> {
+    pub(super) fn lease(self: &Rc<Self>, connection: Connection<B>, reused: bool) -> Lease<B> {
         Lease {
             connection,
             endpoint: self.clone(),
@@ -245,8 +286,20 @@ impl<B> Endpoint<B> {
         }
     }
 
+    /// The connections of HTTP/2.
+    pub(super) fn many(&self) -> &Many<B> {
+        self.many.get_or_init(Many::new)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.idle.borrow().is_empty() && self.many.get().is_none_or(Many::is_empty)
+    }
+
     fn prune(&self, now: Instant) {
         let limit = self.shared.options.idle_timeout;
+        if let Some(many) = self.many.get() {
+            many.prune(now, limit);
+        }
         self.idle.borrow_mut().retain(|idle| {
             idle.connection.is_ready() && now.saturating_duration_since(idle.since) < limit
         });
@@ -275,13 +328,13 @@ impl<B> Lease<B> {
     /// Makes of an exchange's head what the caller of the pool gets. Not part
     /// of an async function together with the sending: the request would be
     /// copied into one more future.
-    fn conclude(
+    pub(super) fn conclude(
         self,
         result: Result<Response<Incoming>, TrySendError<Request<B>>>,
     ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
         let response = result.map_err(|error| SendError::send(error, self.reused))?;
         framing::check(&response).map_err(SendError::framing)?;
-        Ok(response.map(|incoming| UpstreamBody::new(incoming, self)))
+        Ok(response.map(|incoming| UpstreamBody::new(incoming, Carrier::Connection(self))))
     }
 }
 
@@ -305,7 +358,7 @@ impl Drop for Alive {
     }
 }
 
-fn count(counter: &Cell<u64>) {
+pub(super) fn count(counter: &Cell<u64>) {
     counter.update(|value| value + 1);
 }
 

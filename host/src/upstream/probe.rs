@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::timeout;
 
 use super::{
     Target,
-    connection::{ConnectError, Connection},
+    connection::{ConnectError, Connected, connect},
+    multiplexed::Multiplexing,
 };
 
 /// Bytes of a body that are read; of a longer one the rest is not looked at.
@@ -57,17 +58,28 @@ pub async fn probe(target: &Target, path: &Uri, limit: Duration) -> Result<(), P
 }
 
 async fn ask(target: &Target, path: &Uri, limit: Duration) -> Result<(), ProbeError> {
-    let opening = Connection::open(target, limit, || ()).await;
-    let mut connection = opening.map_err(|error| match error {
+    let opening = connect(target, limit, &Multiplexing::USUAL, || ()).await;
+    let connected = opening.map_err(|error| match error {
         ConnectError::Tls(error) => ProbeError::Tls(error),
         ConnectError::Failed(error) => ProbeError::Connect(error),
         ConnectError::Handshake(error) => ProbeError::Exchange(error),
         ConnectError::Timeout => ProbeError::Timeout(limit),
     })?;
-    let response = connection
-        .send(request(target, path))
-        .await
-        .map_err(|error| ProbeError::Exchange(error.into_error()))?;
+    let mut request = request(target, path);
+    match connected {
+        Connected::Http1(mut connection) => {
+            let close = HeaderValue::from_static("close");
+            request.headers_mut().insert(header::CONNECTION, close);
+            judge(connection.send(request).await).await
+        }
+        Connected::Http2(connection) => judge(connection.begin().send(request).await).await,
+    }
+}
+
+type Sent = Result<Response<Incoming>, TrySendError<Request<Empty<Bytes>>>>;
+
+async fn judge(sent: Sent) -> Result<(), ProbeError> {
+    let response = sent.map_err(|error| ProbeError::Exchange(error.into_error()))?;
     if !response.status().is_success() {
         return Err(ProbeError::Status(response.status()));
     }
@@ -84,7 +96,6 @@ fn request(target: &Target, path: &Uri) -> Request<Empty<Bytes>> {
         HeaderValue::from_static("portcullis-health"),
     );
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     request
 }
 

@@ -10,6 +10,8 @@ use http::HeaderValue;
 
 use crate::tls::{ClientTls, ServerName};
 
+pub use crate::config::Protocol;
+
 /// Where a connection goes, and what is spoken on it. Connections are kept
 /// apart by it: one that was opened for a name, roots or a certificate of our
 /// own is never used for others.
@@ -18,6 +20,7 @@ use crate::tls::{ClientTls, ServerName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     address: SocketAddr,
+    protocol: Protocol,
     tls: Option<Arc<Secured>>,
 }
 
@@ -28,17 +31,37 @@ struct Secured {
 }
 
 impl Target {
-    /// HTTP over TCP.
+    /// HTTP/1.1 over TCP.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self {
+            address,
+            protocol: Protocol::Http1,
+            tls: None,
+        }
     }
 
-    /// HTTP over TLS. The other side has to prove `name`
+    /// HTTP/1.1 over TLS. The other side has to prove `name`
     /// ([`server_name`](crate::tls::server_name)), which it is told if it is no
     /// IP address.
     pub fn secured(address: SocketAddr, name: ServerName<'static>, client: Arc<ClientTls>) -> Self {
         let tls = Some(Arc::new(Secured { name, client }));
-        Self { address, tls }
+        Self {
+            address,
+            protocol: Protocol::Http1,
+            tls,
+        }
+    }
+
+    /// The same with another version of HTTP. Without TLS `Auto` is HTTP/1.1. With
+    /// TLS the settings have to offer it (ALPN).
+    #[must_use]
+    pub fn speaking(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    /// The version of HTTP that is spoken.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The address.

@@ -202,7 +202,7 @@ fn mistakes_of_services() {
         ),
         (
             "a: []",
-            "3:4: services.a: expected a map, found a list\n  hint: its keys are: instances, balancer, health_check, tls",
+            "3:4: services.a: expected a map, found a list\n  hint: its keys are: instances, balancer, health_check, tls, protocol",
         ),
         (
             "a: { instances: [{ address: 'http://a:1/' }] }",

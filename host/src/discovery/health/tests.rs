@@ -86,6 +86,7 @@ fn service(addresses: &[SocketAddr], check: HealthCheck) -> config::Service {
         balancer: None,
         health_check: Some(check),
         tls: None,
+        protocol: config::Protocol::default(),
         at: Position::START,
     }
 }

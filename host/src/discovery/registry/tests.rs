@@ -26,6 +26,7 @@ fn service(name: &str, instances: &[(&str, u32)]) -> config::Service {
         balancer: None,
         health_check: None,
         tls: None,
+        protocol: config::Protocol::default(),
         at: Position::START,
     }
 }

@@ -167,6 +167,7 @@ pub(super) fn list(count: u16) -> Arc<crate::discovery::InstanceList> {
         balancer: None,
         health_check: None,
         tls: None,
+        protocol: crate::config::Protocol::default(),
         at: crate::config::Position::START,
     };
     registry

@@ -188,6 +188,7 @@ fn discovery_shows_what_is_allowed() {
         balancer: None,
         health_check: None,
         tls: None,
+        protocol: crate::config::Protocol::default(),
         at: crate::config::Position::START,
     };
     registry

@@ -33,6 +33,7 @@ const OPTIONS: PoolOptions = PoolOptions {
     connect_timeout: Duration::from_millis(500),
     idle_connections: 4,
     idle_timeout: Duration::from_secs(55),
+    multiplexing: Multiplexing::USUAL,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

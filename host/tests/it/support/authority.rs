@@ -83,6 +83,14 @@ impl Authority {
 }
 
 impl Signed {
+    /// A server that shows this and offers these protocols (ALPN).
+    pub(crate) fn server_speaking(&self, protocols: &[&str]) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.server(None));
+        let protocols = protocols.iter();
+        config.alpn_protocols = protocols.map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
     /// A server that shows this, and wants a certificate of `clients` if given.
     pub(crate) fn server(&self, clients: Option<&Authority>) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

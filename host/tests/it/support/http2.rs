@@ -1,6 +1,6 @@
 //! A blocking HTTP/2 client with one connection, by prior knowledge or ALPN.
 
-use std::{error::Error, net::SocketAddr};
+use std::{convert::Infallible, error::Error, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
@@ -59,6 +59,21 @@ impl Http2 {
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
         let body = body.map_err(|never| match never {}).boxed();
         self.send_body(method, path, fields, body)
+    }
+
+    /// A request whose body ends with trailers.
+    pub(crate) fn call(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+        trailers: HeaderMap,
+    ) -> Result<Whole, Box<dyn Error>> {
+        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        let body = body.with_trailers(async { Some(Ok(trailers)) });
+        let body = body.map_err(|never: Infallible| match never {}).boxed();
+        let call = [("content-type", "application/grpc"), ("te", "trailers")];
+        self.send_body("POST", path, &[&call, fields].concat(), body)
     }
 
     fn send_body(

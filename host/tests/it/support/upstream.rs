@@ -12,10 +12,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use serde_json::json;
 use tokio::{
@@ -25,6 +29,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+type Body = BoxBody<Bytes, Infallible>;
+
 /// An HTTP/1.1 server on a free port. It answers with JSON of what it was
 /// asked: `instance`, `method`, `path`, `headers`, `body`. Dropping it closes
 /// its socket and all its connections.
@@ -33,6 +39,15 @@ pub(crate) struct Upstream {
     behaviour: Arc<Behaviour>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What an upstream speaks.
+#[derive(Clone)]
+enum Speaks {
+    Http1,
+    Http2,
+    /// What ALPN decides, over TLS.
+    Tls(TlsAcceptor),
 }
 
 #[derive(Default)]
@@ -54,15 +69,25 @@ impl Upstream {
     /// Starts one that speaks TLS.
     pub(crate) fn start_secured(name: &str, tls: Arc<ServerConfig>) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::start_as(name, address, Some(tls.into()))
+        Self::start_as(name, address, Speaks::Tls(tls.into()))
+    }
+
+    /// Starts one that speaks HTTP/2 and nothing else.
+    pub(crate) fn start_http2(name: &str) -> Self {
+        Self::start_http2_on(name, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The same on an address, for one that comes back.
+    pub(crate) fn start_http2_on(name: &str, address: SocketAddr) -> Self {
+        Self::start_as(name, address, Speaks::Http2)
     }
 
     /// Starts one on an address, for one that comes back.
     pub(crate) fn start_on(name: &str, address: SocketAddr) -> Self {
-        Self::start_as(name, address, None)
+        Self::start_as(name, address, Speaks::Http1)
     }
 
-    fn start_as(name: &str, address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
+    fn start_as(name: &str, address: SocketAddr, speaks: Speaks) -> Self {
         let behaviour = Arc::new(Behaviour {
             name: name.into(),
             status: AtomicU16::new(200),
@@ -82,7 +107,7 @@ impl Upstream {
                 let listener = TcpListener::from_std(socket).expect("a socket");
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(listener, shared, tls) => {}
+                    () = accept(listener, shared, speaks) => {}
                 }
             });
         });
@@ -132,17 +157,20 @@ impl Drop for Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>, tls: Option<TlsAcceptor>) {
+async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>, speaks: Speaks) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        let (behaviour, tls) = (Arc::clone(&behaviour), tls.clone());
+        let (behaviour, speaks) = (Arc::clone(&behaviour), speaks.clone());
         tokio::spawn(async move {
-            match tls {
-                None => serve(stream, behaviour).await,
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => serve(stream, behaviour).await,
-                    Err(_refused) => {}
-                },
+            match speaks {
+                Speaks::Http1 => serve(stream, behaviour, false).await,
+                Speaks::Http2 => serve(stream, behaviour, true).await,
+                Speaks::Tls(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        serve(stream, behaviour, http2).await;
+                    }
+                }
             }
         });
     }
@@ -151,18 +179,29 @@ async fn accept(listener: TcpListener, behaviour: Arc<Behaviour>, tls: Option<Tl
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     behaviour: Arc<Behaviour>,
+    http2: bool,
 ) {
     behaviour.connections.fetch_add(1, Ordering::SeqCst);
     let service = service_fn(move |request| answer(Arc::clone(&behaviour), request));
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let stream = TokioIo::new(stream);
+    let _ = match http2 {
+        true => {
+            let executor = TokioExecutor::new();
+            let server = http2::Builder::new(executor);
+            server.serve_connection(stream, service).await
+        }
+        false => {
+            http1::Builder::new()
+                .serve_connection(stream, service)
+                .await
+        }
+    };
 }
 
 async fn answer(
     behaviour: Arc<Behaviour>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     if request.uri().path() == "/health" {
         let status = match behaviour.unhealthy.load(Ordering::SeqCst) {
             true => 500,
@@ -172,10 +211,19 @@ async fn answer(
     }
     behaviour.hits.fetch_add(1, Ordering::SeqCst);
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
+    let body = body.collect().await;
+    let trailers = body.as_ref().ok().and_then(|body| body.trailers().cloned());
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
     let delay = behaviour.delay_ms.load(Ordering::SeqCst);
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    if parts
+        .headers
+        .get("content-type")
+        .is_some_and(|of| of == "application/grpc")
+    {
+        return Ok(called(body, trailers.unwrap_or_default()));
     }
     let headers: serde_json::Map<_, _> = parts
         .headers
@@ -187,10 +235,12 @@ async fn answer(
         .collect();
     let json = json!({
         "instance": behaviour.name,
+        "version": format!("{:?}", parts.version),
+        "authority": parts.uri.authority().map(|authority| authority.as_str()),
         "method": parts.method.as_str(),
-        "path": parts.uri.to_string(),
+        "path": parts.uri.path_and_query().map_or("", |path| path.as_str()),
         "headers": headers,
-        "body": body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default(),
+        "body": String::from_utf8_lossy(&body),
     });
     Ok(response(
         behaviour.status.load(Ordering::SeqCst),
@@ -198,10 +248,20 @@ async fn answer(
     ))
 }
 
-fn response(status: u16, body: String) -> Response<Full<Bytes>> {
+/// What a call of gRPC is answered: what it sent, and a status behind it.
+fn called(body: Bytes, mut trailers: HeaderMap) -> Response<Body> {
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let body = Full::new(body).with_trailers(async { Some(Ok(trailers)) });
+    Response::builder()
+        .header("content-type", "application/grpc")
+        .body(body.boxed())
+        .expect("a response")
+}
+
+fn response(status: u16, body: String) -> Response<Body> {
     Response::builder()
         .status(status)
         .header("content-type", "application/json")
-        .body(Full::new(body.into()))
+        .body(Full::new(body.into()).boxed())
         .expect("a response")
 }

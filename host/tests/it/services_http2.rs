@@ -1,0 +1,152 @@
+//! Services that are spoken to in HTTP/2: how it is agreed on, what is carried,
+//! and how many connections it takes.
+
+use std::{sync::Barrier, thread, time::Duration};
+
+use crate::support::{Authority, Gateway, Upstream, check, eventually, one_route};
+
+fn start(upstream: &Upstream, service: &str) -> Gateway {
+    Gateway::start(&[], &one_route(&[upstream.address], service, ""))
+}
+
+#[test]
+fn a_service_is_spoken_to_by_prior_knowledge() {
+    let upstream = Upstream::start_http2("a");
+    let gateway = start(&upstream, "protocol: http2");
+    let mut client = gateway.client();
+    for (method, body) in [("GET", ""), ("POST", "a body"), ("DELETE", "")] {
+        let reply = client.send(method, "/x?y", &[("host", "a.example:80")], body);
+        assert_eq!(reply.status, 200);
+        let json = reply.json();
+        assert_eq!(json["version"], "HTTP/2.0");
+        assert_eq!(json["method"], method);
+        assert_eq!(json["path"], "/x?y");
+        assert_eq!(json["body"], body);
+        assert_eq!(json["authority"], "a.example:80");
+        assert_eq!(json["headers"]["te"], "trailers");
+        assert_eq!(json["headers"]["x-forwarded-host"], "a.example:80");
+    }
+    let head = client.send("HEAD", "/", &[], "");
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_service_chooses_where_it_may() {
+    let authority = Authority::new();
+    let own = authority.sign(&["127.0.0.1"]);
+    for (protocol, offered, expected) in [
+        ("auto", &["h2", "http/1.1"][..], Some("HTTP/2.0")),
+        ("auto", &["http/1.1"], Some("HTTP/1.1")),
+        ("auto", &[], Some("HTTP/1.1")),
+        ("http1", &["h2", "http/1.1"], Some("HTTP/1.1")),
+        ("http2", &["h2", "http/1.1"], Some("HTTP/2.0")),
+        ("http2", &["http/1.1"], None),
+        ("http2", &[], None),
+    ] {
+        let upstream = Upstream::start_secured("a", own.server_speaking(offered));
+        let ca = authority.ca().display().to_string();
+        let service = format!("protocol: {protocol}\ntls: {{ ca: \"{ca}\" }}");
+        let gateway = start(&upstream, &service);
+        let mut client = gateway.client();
+        for _ in 0..3 {
+            let reply = client.get("/", &[]);
+            match expected {
+                Some(version) => assert_eq!(reply.json()["version"], version, "{protocol}"),
+                None => assert_eq!(reply.status, 502, "{protocol} {offered:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn many_requests_share_a_connection() {
+    let upstream = Upstream::start_http2("a");
+    upstream.delay(Duration::from_millis(300));
+    let gateway = start(&upstream, "protocol: http2");
+    let barrier = Barrier::new(40);
+    thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let mut client = gateway.client();
+                barrier.wait();
+                assert_eq!(client.get("/", &[]).status, 200);
+            });
+        }
+    });
+    assert_eq!(upstream.hits(), 40);
+    // One for each of the two workers.
+    assert!(upstream.connections() <= 2, "{}", upstream.connections());
+}
+
+#[test]
+fn more_requests_than_a_connection_takes_get_another() {
+    let upstream = Upstream::start_http2("a");
+    upstream.delay(Duration::from_millis(300));
+    let limits = "limits: { http2: { streams: 4 } }\n";
+    let route = one_route(&[upstream.address], "protocol: http2", "");
+    let gateway = Gateway::start(&[], &format!("{limits}{route}"));
+    thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| assert_eq!(gateway.client().get("/", &[]).status, 200));
+        }
+    });
+    let connections = upstream.connections();
+    assert!((2..=12).contains(&connections), "{connections}");
+}
+
+#[test]
+fn an_upstream_that_comes_back_is_found_again() {
+    let upstream = Upstream::start_http2("a");
+    let gateway = start(&upstream, "protocol: http2");
+    assert_eq!(gateway.get("/").status, 200);
+    let address = upstream.address;
+    drop(upstream);
+    eventually("it is gone", || gateway.get("/").status == 502);
+    let _again = Upstream::start_http2_on("a", address);
+    eventually("it is back", || gateway.get("/").status == 200);
+}
+
+#[test]
+fn a_client_that_leaves_takes_only_its_own_request_with_it() {
+    let upstream = Upstream::start_http2("a");
+    upstream.delay(Duration::from_millis(600));
+    let gateway = start(&upstream, "protocol: http2");
+    thread::scope(|scope| {
+        let stays = scope.spawn(|| gateway.get("/stays").status);
+        eventually("it is upstream", || upstream.hits() == 1);
+        let mut leaves = crate::support::Wire::connect(gateway.address);
+        leaves.send("GET /leaves HTTP/1.1\r\nhost: a\r\n\r\n");
+        eventually("it is upstream, too", || upstream.hits() == 2);
+        drop(leaves);
+        assert_eq!(stays.join().expect("no panic"), 200);
+    });
+}
+
+#[test]
+fn health_is_asked_for_in_http2() {
+    let upstream = Upstream::start_http2("a");
+    let check = "health_check: { path: /health, interval: 50ms, unhealthy_after: 1 }";
+    let gateway = start(&upstream, &format!("protocol: http2\n{check}"));
+    let series = "portcullis_instance_healthy";
+    let healthy = |expected: &str| {
+        let text = gateway.admin("/metrics").text();
+        let mut lines = text.lines().filter(|line| line.starts_with(series));
+        lines.any(|line| line.ends_with(expected))
+    };
+    upstream.healthy(false);
+    eventually("it is taken out", || healthy(" 0"));
+    upstream.healthy(true);
+    eventually("it is taken back", || healthy(" 1"));
+}
+
+#[test]
+fn without_tls_nothing_can_be_agreed_on() {
+    let config = "listeners: [{ address: \"127.0.0.1:0\" }]\nservices:\n  s: { protocol: auto }\n";
+    let output = check(&[], config, &[]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("services.s.protocol: without TLS"),
+        "{error}"
+    );
+}
