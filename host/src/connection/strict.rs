@@ -54,6 +54,8 @@ pub(super) struct Strict<S> {
     limit: usize,
     /// The stand-in was handed on.
     over: bool,
+    /// Bytes that were read since, and forgotten.
+    forgotten: usize,
 }
 
 impl<S> Strict<S> {
@@ -69,6 +71,7 @@ impl<S> Strict<S> {
             refused: None,
             limit,
             over: false,
+            forgotten: 0,
         };
         (strict, faults)
     }
@@ -167,16 +170,20 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         Poll::Ready(Ok(false))
     }
 
-    /// Reads and forgets what comes behind a head that was refused.
-    fn forget(&mut self, cx: &mut Context<'_>) {
+    /// Reads and forgets what comes behind a head that was refused. Ready at the
+    /// connection's end, which to the library is that of the client's patience: it
+    /// would not answer any more.
+    fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; READ];
-        for _ in 0..FORGOTTEN / READ {
+        while self.forgotten < FORGOTTEN {
             let mut more = ReadBuf::new(&mut bytes);
-            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut more);
-            if !matches!(polled, Poll::Ready(Ok(()))) || more.filled().is_empty() {
-                return;
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut more))?;
+            if more.filled().is_empty() {
+                break;
             }
+            self.forgotten += more.filled().len();
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -197,8 +204,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
                 continue;
             }
             if this.over {
-                this.forget(cx);
-                return Poll::Ready(Ok(()));
+                return this.poll_forget(cx);
             }
             let done = match this.held.is_empty() {
                 true => ready!(this.poll_straight(cx, buffer))?,

@@ -230,7 +230,7 @@ fn mistakes_of_services() {
         ),
         (
             "a: { balancer: round-robin }",
-            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, required, isolation, allow, limits, namespace",
+            "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, required, isolation, allow, limits, namespace, tick",
         ),
         (
             "a: { health_check: {} }",
