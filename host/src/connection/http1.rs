@@ -24,16 +24,20 @@ where
     } = client;
     let limits = worker.limits();
     let (stream, faults) = Strict::new(stream, limits.request_head);
-    let service = service_fn(|request: Request<Incoming>| async {
-        let mut response = match faults.take() {
-            None => proxy::serve(worker, fields, request).await,
-            Some(why) => proxy::refuse(worker, why),
-        };
-        if entered.draining() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
+    let service = service_fn(|request: Request<Incoming>| {
+        // Now, before the library reads on.
+        let fault = faults.take();
+        async move {
+            let mut response = match fault {
+                None => proxy::serve(worker, fields, request).await,
+                Some(why) => proxy::refuse(worker, why),
+            };
+            if entered.draining() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
         }
-        Ok::<_, Infallible>(response)
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -266,7 +266,7 @@ fn inspect_shows_what_a_plugin_is() {
         "exports:  ",
         "request",
         "portcullis:gateway/crypto@0.1.0",
-        "wants:    crypto, log",
+        "wants:    counters, store (if a step says `allow: { store: true }`), http (if",
         "config schema:",
         "\"algorithms\"",
     ] {

@@ -155,7 +155,7 @@ fn perform(verb: &str, words: &[&str]) -> Verdict {
             )
         }
         ("join", urls) => join(urls),
-        ("upload", [kibibytes, url]) => answer(upload(url, kibibytes.parse().expect("a number"))),
+        ("upload", [url, kibibytes]) => answer(upload(url, kibibytes.parse().expect("a number"))),
         ("abandon", [url]) => {
             let request = Request {
                 method: "POST".into(),
