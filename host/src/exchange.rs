@@ -288,6 +288,35 @@ impl Exchange {
         }
     }
 
+    /// Another that says the same, for when this one is lent to somewhere else.
+    /// Between hooks, when there is no answer.
+    pub fn copy(&self) -> Self {
+        Self {
+            phase: self.phase,
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            headers: self.headers.clone(),
+            host: self.host.clone(),
+            scheme: self.scheme,
+            takes_trailers: self.takes_trailers,
+            tls: self.tls.clone(),
+            client: self.client,
+            request_id: self.request_id.clone(),
+            route: self.route,
+            parameters: self.parameters.clone(),
+            service: self.service,
+            instance: self.instance,
+            tried: self.tried.clone(),
+            attributes: self.attributes.clone(),
+            step: self.step,
+            notes: self.notes.clone(),
+            staged: self.staged.clone(),
+            wishes: self.wishes.clone(),
+            response: self.response.clone(),
+            answer: None,
+        }
+    }
+
     /// Adds to the response what a step has staged for it.
     pub fn unstage(&mut self, step: usize) {
         let Some(response) = &mut self.response else {

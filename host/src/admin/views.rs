@@ -36,6 +36,7 @@ pub(super) fn plugins(admin: &Admin) -> Value {
                 None => "failed".into(),
             };
             view["quarantine"] = quarantine;
+            view["slow"] = slow(&snapshot, name).into();
             view["error"] = loaded.as_ref().err().map(String::as_str).into();
             view["used_by"] = used_by(&snapshot.config, name).into();
             view["uses"] = uses(&snapshot.config, name).into();
@@ -66,6 +67,13 @@ fn quarantine(snapshot: &Snapshot, plugin: &str) -> Value {
         "failures": all.iter().map(|figures| figures.failures).sum::<u64>(),
         "quarantines": all.iter().map(|figures| figures.quarantines).sum::<u64>(),
     })
+}
+
+/// How many configurations of a plugin take long, and are called aside.
+fn slow(snapshot: &Snapshot, plugin: &str) -> usize {
+    let of = |quarantine: &&Quarantine| &**quarantine.plugin() == plugin;
+    let uses = snapshot.quarantines().filter(of);
+    uses.filter(|of| of.tempo().is_slow()).count()
 }
 
 fn plugin_view(plugin: &Plugin) -> Value {

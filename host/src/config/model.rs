@@ -129,6 +129,9 @@ pub struct PluginLimits {
     /// Instances at once where each request gets its own, and calls at once where
     /// calls wait for others. Default 2,000.
     pub instances: usize,
+    /// Calls that wait for their turn on one worker, of a plugin that takes long.
+    /// Default 64.
+    pub queue: usize,
     /// Calls of the gateway's functions in one hook. Default 10,000.
     pub host_calls: u32,
     /// Lines per second in the log. Default 1,000.

@@ -26,6 +26,7 @@ impl Default for PluginLimits {
             wait_timeout: Duration::from_secs(10),
             start_timeout: Duration::from_secs(2),
             instances: 2_000,
+            queue: 64,
             host_calls: 10_000,
             log_lines: 1_000,
             counters: 500_000,
@@ -40,13 +41,14 @@ impl Default for PluginLimits {
 }
 
 /// The keys are the fields of [`PluginLimits`].
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "memory",
     "table",
     "call_timeout",
     "wait_timeout",
     "start_timeout",
     "instances",
+    "queue",
     "host_calls",
     "log_lines",
     "counters",
@@ -81,6 +83,7 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         wait_timeout: time("wait_timeout", usual.wait_timeout, LONGEST_WAIT),
         start_timeout: time("start_timeout", usual.start_timeout, LONGEST_START),
         instances: number("instances", usual.instances, 1..=10_000),
+        queue: number("queue", usual.queue, 1..=10_000),
         host_calls: few("host_calls", usual.host_calls, 100..=1_000_000_000),
         log_lines: few("log_lines", usual.log_lines, 0..=1_000_000),
         counters: number("counters", usual.counters, 1..=100_000_000),

@@ -294,9 +294,9 @@ fn show_state(metrics: &Metrics, host: &Arc<HostServices>) {
         services.iter().flat_map(|s| health(s)).collect()
     });
     let faults = Arc::downgrade(host);
-    metrics.quarantines_from(move || {
+    metrics.uses_from(move || {
         let now = Instant::now();
-        (faults.upgrade()).map_or_else(BTreeMap::new, |host| host.faults.quarantined(now))
+        (faults.upgrade()).map_or_else(BTreeMap::new, |host| host.faults.uses(now))
     });
     let host = Arc::downgrade(host);
     metrics.state_from(move || {

@@ -1,5 +1,5 @@
-//! What clients notice of filters that wait: a gateway of one worker, with a
-//! host function that only tests have.
+//! What clients notice of filters that wait or take long: a gateway of one
+//! worker, with host functions that only tests have.
 
 use std::{
     fs,
@@ -19,8 +19,7 @@ use super::Gateway;
 /// Longer than any machine needs for a request that does not wait.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A gateway on a thread of its own. Its plugin `waits` waits for so many
-/// milliseconds in the request hook, and shortly in the response hook.
+/// A gateway on a thread of its own, with a plugin `waits`.
 struct Started {
     address: SocketAddr,
     admin: SocketAddr,
@@ -30,12 +29,18 @@ struct Started {
 }
 
 impl Started {
+    /// The plugin waits for so many milliseconds in the request hook, and shortly
+    /// in the response hook.
     fn new(milliseconds: u32, step: &str, route: &str) -> Self {
+        let wait = |milliseconds| format!("(call $wait (i32.const {milliseconds})) (i32.const 0)");
+        let file = pause::component(&wait(milliseconds), &wait(1), "(call $look)");
+        Self::with(&file, step, route)
+    }
+
+    fn with(file: &[u8], step: &str, route: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let plugins = directory.path().join("plugins");
         fs::create_dir(&plugins).unwrap();
-        let wait = |milliseconds| format!("(call $wait (i32.const {milliseconds})) (i32.const 0)");
-        let file = pause::component(&wait(milliseconds), &wait(1), "(call $look)");
         fs::write(plugins.join("waits.wasm"), file).unwrap();
         let config = format!(
             "workers: 1\nlisteners: [{{ address: \"127.0.0.1:0\" }}]\nadmin: {{ address: \"127.0.0.1:0\" }}\n\
@@ -84,6 +89,10 @@ impl Started {
         let text = Asked::new(self.admin, "/metrics").answer();
         let line = text.lines().find_map(|line| line.strip_prefix(series));
         line.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    fn traps(&self) -> f64 {
+        self.metric("portcullis_plugin_traps_total{plugin=\"waits\"}")
     }
 
     fn in_flight(&self) -> f64 {
@@ -230,10 +239,7 @@ fn a_client_that_leaves_ends_the_call_and_completion_sees_the_exchange() {
         "there was room again each time"
     );
     // It would have trapped where there is no exchange.
-    assert_eq!(
-        gateway.metric("portcullis_plugin_traps_total{plugin=\"waits\"}"),
-        0.0
-    );
+    assert_eq!(gateway.traps(), 0.0);
 }
 
 #[test]
@@ -266,4 +272,68 @@ fn a_request_that_has_an_instance_to_itself_waits_likewise() {
     for asked in &mut waiting {
         assert_eq!(asked.status(), 200);
     }
+}
+
+/// Computes for some hundred milliseconds.
+const LONG_DEED: &str = "(call $spin (i32.const 400000000))";
+const AS_LONG_AS_IT_LIKES: &str = ", limits: { call_timeout: 10s }";
+
+#[test]
+fn a_filter_that_takes_long_holds_up_nobody_else() {
+    let deed = format!("{LONG_DEED} (i32.const 0)");
+    for isolation in ["reuse", "per_request"] {
+        let step = format!("{AS_LONG_AS_IT_LIKES}, isolation: {isolation}");
+        for (request, response) in [(&*deed, "(i32.const 0)"), ("(i32.const 0)", &deed)] {
+            let file = pause::computing(request, response, "(call $look)");
+            let gateway = Started::with(&file, &step, "");
+            assert_eq!(gateway.ask("/waits").status(), 200);
+            let slow = "portcullis_plugin_slow{plugin=\"waits\"}";
+            assert_eq!(gateway.metric(slow), 1.0, "it is found out at once");
+            let mut waiting: Vec<Asked> = (0..6).map(|_| gateway.ask("/waits")).collect();
+            eventually("they are under way", || gateway.in_flight() == 6.0);
+            assert_eq!(gateway.ask("/fine").status(), 200);
+            assert!(
+                waiting.iter().any(Asked::waits),
+                "it came before the last of them"
+            );
+            for asked in &mut waiting {
+                assert_eq!(asked.status(), 200);
+            }
+            assert_eq!(gateway.traps(), 0.0);
+        }
+    }
+}
+
+#[test]
+fn who_takes_long_when_all_is_over_holds_up_nobody_either() {
+    let deed = format!("(call $look) {LONG_DEED}");
+    let file = pause::computing("(i32.const 0)", "(i32.const 0)", &deed);
+    let gateway = Started::with(&file, AS_LONG_AS_IT_LIKES, "");
+    let completed = || {
+        gateway.metric("portcullis_filter_calls_total{route=\"waits\",plugin=\"waits\",hook=\"completion\",position=\"0\"}")
+    };
+    assert_eq!(gateway.ask("/waits").status(), 200);
+    eventually("it is found out", || completed() == 1.0);
+    for _ in 0..5 {
+        assert_eq!(gateway.ask("/waits").status(), 200);
+    }
+    assert!(completed() < 6.0, "nobody waits for it");
+    eventually("it is told of all", || completed() == 6.0);
+    assert_eq!(gateway.traps(), 0.0);
+}
+
+#[test]
+fn a_line_of_calls_that_take_long_has_an_end() {
+    let file = pause::computing(&format!("{LONG_DEED} (i32.const 0)"), "(i32.const 0)", "");
+    let gateway = Started::with(&file, ", limits: { call_timeout: 10s, queue: 2 }", "");
+    assert_eq!(gateway.ask("/waits").status(), 200);
+    let mut waiting: Vec<Asked> = (0..6).map(|_| gateway.ask("/waits")).collect();
+    let mut statuses: Vec<u16> = waiting.iter_mut().map(Asked::status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200, "{statuses:?}");
+    assert_eq!(statuses[5], 503, "{statuses:?}");
+    let met = "portcullis_plugin_limited_total{plugin=\"waits\",limit=\"queue\"}";
+    let refused = statuses.iter().filter(|status| **status == 503).count();
+    // Completion hooks stand in the same line.
+    assert!(gateway.metric(met) >= refused as f64);
 }

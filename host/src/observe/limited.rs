@@ -17,6 +17,8 @@ pub enum Limit {
     StartTimeout,
     /// One more instance for one more request, or one more call that waits.
     Instances,
+    /// One more call in the line of a plugin that takes long.
+    Queue,
     /// One more call of the gateway in a hook.
     HostCalls,
     /// One more line in the log this second.
@@ -42,13 +44,14 @@ pub enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Memory,
         Self::Table,
         Self::CallTimeout,
         Self::WaitTimeout,
         Self::StartTimeout,
         Self::Instances,
+        Self::Queue,
         Self::HostCalls,
         Self::LogLines,
         Self::Counters,
@@ -71,6 +74,7 @@ impl Limit {
             Self::WaitTimeout => "wait_timeout",
             Self::StartTimeout => "start_timeout",
             Self::Instances => "instances",
+            Self::Queue => "queue",
             Self::HostCalls => "host_calls",
             Self::LogLines => "log_lines",
             Self::Counters => "counters",

@@ -37,7 +37,7 @@ pub struct Metrics {
     reloads: Reloads,
     health: OnceLock<Source<Vec<InstanceHealth>>>,
     state: OnceLock<Source<StateFigures>>,
-    quarantines: OnceLock<Source<BTreeMap<Arc<str>, u64>>>,
+    uses: OnceLock<Source<BTreeMap<Arc<str>, PluginUses>>>,
     missing: Mutex<Vec<String>>,
 }
 
@@ -59,6 +59,16 @@ pub struct CertificateExpiry {
     pub file: String,
     /// Seconds until it expires; below 0 when it has.
     pub seconds: i64,
+}
+
+/// How many configurations of a plugin are treated otherwise than usual, as a
+/// scrape finds it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PluginUses {
+    /// They are not called.
+    pub quarantined: u64,
+    /// They take long, and are called aside.
+    pub slow: u64,
 }
 
 /// The size of the plugins' shared state, as a scrape finds it.
@@ -124,7 +134,7 @@ impl Metrics {
             reloads: Reloads::default(),
             health: OnceLock::new(),
             state: OnceLock::new(),
-            quarantines: OnceLock::new(),
+            uses: OnceLock::new(),
             missing: Mutex::default(),
         }
     }
@@ -195,13 +205,12 @@ impl Metrics {
         self.state.get_or_init(|| Source(Box::new(read)));
     }
 
-    /// Where the quarantined uses of each plugin are asked, at each scrape. The
-    /// first counts.
-    pub fn quarantines_from(
+    /// Where the uses of each plugin are asked, at each scrape. The first counts.
+    pub fn uses_from(
         &self,
-        read: impl Fn() -> BTreeMap<Arc<str>, u64> + Send + Sync + 'static,
+        read: impl Fn() -> BTreeMap<Arc<str>, PluginUses> + Send + Sync + 'static,
     ) {
-        self.quarantines.get_or_init(|| Source(Box::new(read)));
+        self.uses.get_or_init(|| Source(Box::new(read)));
     }
 
     /// Where the certificates that the gateway shows are asked, at each scrape.
@@ -255,15 +264,22 @@ impl Metrics {
         out.finish()
     }
 
-    /// Plugins that are not called, or cannot be.
+    /// Plugins that are not called, or not as usual, or cannot be.
     fn render_absent(&self, out: &mut Exposition) {
-        let name = "portcullis_plugin_quarantined";
+        let uses = self.uses.get().map(|source| (source.0)());
+        let uses = uses.unwrap_or_default();
+        let mut family = |name, help, count: fn(&PluginUses) -> u64| {
+            out.family(name, Type::Gauge, help);
+            for (plugin, uses) in &uses {
+                out.sample(name, &[("plugin", plugin)], Number::Count(count(uses)));
+            }
+        };
         let help = "Configurations of a plugin that are quarantined.";
-        out.family(name, Type::Gauge, help);
-        let quarantined = self.quarantines.get().map(|source| (source.0)());
-        for (plugin, count) in quarantined.unwrap_or_default() {
-            out.sample(name, &[("plugin", &plugin)], Number::Count(count));
-        }
+        family("portcullis_plugin_quarantined", help, |uses| {
+            uses.quarantined
+        });
+        let help = "Configurations of a plugin that take long and are called aside.";
+        family("portcullis_plugin_slow", help, |uses| uses.slow);
         let name = "portcullis_plugin_missing";
         let help = "Always 1: a required plugin that is not there or does not load.";
         out.family(name, Type::Gauge, help);

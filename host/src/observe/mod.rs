@@ -37,6 +37,8 @@ mod text;
 pub use filter::{BalancerMetrics, FilterMetrics, Hook};
 pub use http_calls::HttpMetrics;
 pub use limited::{Limit, Limited};
-pub use metrics::{CertificateExpiry, InstanceHealth, Metrics, OpenConnection, StateFigures};
+pub use metrics::{
+    CertificateExpiry, InstanceHealth, Metrics, OpenConnection, PluginUses, StateFigures,
+};
 pub use plugin::{Owner, PluginMetrics};
 pub use route::RouteMetrics;

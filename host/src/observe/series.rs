@@ -25,7 +25,7 @@ const LABELS: usize = 16;
 const BYTES: usize = 1024;
 
 /// Names that would collide with the gateway's own families.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 10] = [
     "http_calls_total",
     "http_duration_seconds_total",
     "http_errors_total",
@@ -34,6 +34,7 @@ const RESERVED: [&str; 9] = [
     "missing",
     "quarantined",
     "quarantines_total",
+    "slow",
     "traps_total",
 ];
 

@@ -10,11 +10,11 @@ use crate::{
     discovery::{Instance, InstanceList, Watch},
     exchange::{Exchange, NO_STEP},
     observe::{BalancerMetrics, Hook},
-    plugin::{Admission, PluginError, Work},
+    plugin::{self, Admission, PluginError, Work},
     respond::Error,
 };
 
-use super::{Slot, report};
+use super::{Slot, aside::Whose, report};
 
 /// One worker's balancer of one service.
 pub struct Balancer {
@@ -59,11 +59,7 @@ impl Balancer {
     pub fn new(watch: Watch, chooser: Chooser<(Slot, BalancerMetrics)>) -> Self {
         Self {
             watch: RefCell::new(watch),
-            chooser: chooser.map(|(slot, metrics)| Picker {
-                slot,
-                metrics,
-                known: Cell::new(None),
-            }),
+            chooser: chooser.map(|(slot, metrics)| Picker { slot, metrics }),
             // Workers start at different places, so that they do not march in step.
             turn: Cell::new(fastrand::usize(..)),
         }
@@ -81,6 +77,37 @@ impl Balancer {
             Chooser::Plugin(picker) => picker.pick(list, exchange, attempt)?,
             Chooser::Missing => return Err(Error::PluginMissing),
         };
+        index
+            .and_then(|index| list.instances.get(index))
+            .cloned()
+            .ok_or(Error::NoInstance)
+    }
+
+    /// True if the plugin takes long, so that `pick_aside` is to be called.
+    #[inline]
+    pub fn is_slow(&self) -> bool {
+        let slow = |picker: &Picker| picker.slot.is_slow();
+        self.chooser.plugin().is_some_and(slow)
+    }
+
+    /// Picks for the exchange while the worker does something else.
+    ///
+    /// # Errors
+    ///
+    /// As `pick`.
+    pub async fn pick_aside(
+        &self,
+        exchange: &mut Box<Exchange>,
+        attempt: u32,
+    ) -> Result<Arc<Instance>, Error> {
+        let Chooser::Plugin(picker) = &self.chooser else {
+            return self.pick(exchange, attempt);
+        };
+        let list = Arc::clone(self.watch.borrow_mut().list());
+        if list.instances.is_empty() {
+            return Err(Error::NoInstance);
+        }
+        let index = picker.pick_aside(&list, exchange, attempt).await?;
         index
             .and_then(|index| list.instances.get(index))
             .cloned()
@@ -112,8 +139,6 @@ impl Balancer {
 struct Picker {
     slot: Slot,
     metrics: BalancerMetrics,
-    /// The version of the list that the plugin knows.
-    known: Cell<Option<u64>>,
 }
 
 impl Picker {
@@ -123,24 +148,46 @@ impl Picker {
         exchange: &mut Box<Exchange>,
         attempt: u32,
     ) -> Result<Option<usize>, Error> {
-        if self.slot.is_empty() {
-            self.known.set(None);
-        }
+        let (started, admission) = self.begin(exchange)?;
+        let picked = self.slot.call(|instance| {
+            let metrics = &self.metrics;
+            ask(instance, list, exchange, attempt, metrics, started)
+        });
+        self.picked(exchange, started, admission, picked)
+    }
+
+    async fn pick_aside(
+        &self,
+        list: &Arc<InstanceList>,
+        exchange: &mut Box<Exchange>,
+        attempt: u32,
+    ) -> Result<Option<usize>, Error> {
+        let (started, admission) = self.begin(exchange)?;
+        let (list, metrics) = (Arc::clone(list), self.metrics.clone());
+        let call = move |instance: &mut plugin::Instance, exchange: &mut Box<Exchange>| {
+            ask(instance, &list, exchange, attempt, &metrics, started)
+        };
+        let (_, picked) = self.slot.call_aside(Whose::slot(), exchange, call).await;
+        self.picked(exchange, started, admission, picked)
+    }
+
+    fn begin(&self, exchange: &mut Exchange) -> Result<(Instant, Admission), Error> {
         exchange.step = NO_STEP;
         let started = Instant::now();
         let admission = match self.slot.quarantine().is_healthy() {
             true => Admission::Free,
             false => self.admit(started)?,
         };
-        let picked = self.slot.call(|instance| {
-            if self.known.get() != Some(list.version) {
-                instance.instances_changed(list)?;
-                self.known.set(Some(list.version));
-                self.metrics
-                    .called(Hook::InstancesChanged, started.elapsed());
-            }
-            instance.pick(exchange, attempt)
-        });
+        Ok((started, admission))
+    }
+
+    fn picked(
+        &self,
+        exchange: &Exchange,
+        started: Instant,
+        admission: Admission,
+        picked: Result<Option<u32>, PluginError>,
+    ) -> Result<Option<usize>, Error> {
         self.metrics.called(Hook::Pick, started.elapsed());
         match picked {
             Ok(index) => {
@@ -166,7 +213,29 @@ impl Picker {
     #[cold]
     fn failed(&self, exchange: &Exchange, admission: Admission, error: &PluginError) -> Error {
         self.metrics.failed(error.kind.as_str());
-        report::failed(&self.slot, Hook::Pick, admission, exchange, error);
+        report::failed(
+            self.slot.configured(),
+            Hook::Pick,
+            admission,
+            exchange,
+            error,
+        );
         report::answer(error)
     }
+}
+
+/// Lets an instance pick, which is told of the list if it does not know it.
+fn ask(
+    instance: &mut plugin::Instance,
+    list: &Arc<InstanceList>,
+    exchange: &mut Box<Exchange>,
+    attempt: u32,
+    metrics: &BalancerMetrics,
+    started: Instant,
+) -> Result<Option<u32>, PluginError> {
+    if instance.known_version() != Some(list.version) {
+        instance.instances_changed(list)?;
+        metrics.called(Hook::InstancesChanged, started.elapsed());
+    }
+    instance.pick(exchange, attempt)
 }

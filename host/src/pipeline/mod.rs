@@ -5,6 +5,7 @@
 //! Knows plugins only through `plugin::Instance`, and nothing of sockets; of
 //! bodies what filters look at (`Chain`). Called by `proxy`; built by `snapshot`.
 
+mod aside;
 mod balancer;
 mod chain;
 mod decode;

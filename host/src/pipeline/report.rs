@@ -6,11 +6,9 @@ use std::time::Instant;
 use crate::{
     exchange::Exchange,
     observe::Hook,
-    plugin::{Admission, PluginError, PluginErrorKind, Refused},
+    plugin::{Admission, Configured, PluginError, PluginErrorKind, Refused},
     respond::Error,
 };
-
-use super::Slot;
 
 /// What metrics call a call that was not made.
 pub(super) const QUARANTINED: &str = "quarantined";
@@ -19,14 +17,14 @@ pub(super) const QUARANTINED: &str = "quarantined";
 /// fault, and the log has a line of it, or some of them if there are many.
 #[cold]
 pub(super) fn failed(
-    slot: &Slot,
+    configured: &Configured,
     hook: Hook,
     admission: Admission,
     exchange: &Exchange,
     error: &PluginError,
 ) {
-    log(slot, exchange, error);
-    let quarantine = slot.quarantine();
+    log(configured, exchange, error);
+    let quarantine = configured.quarantine();
     if error.kind.is_fault() {
         quarantine.failed(hook, admission, Instant::now());
     } else if let Admission::Probe(probe) = admission {
@@ -54,7 +52,7 @@ pub(super) fn refused(refused: Refused) -> Error {
 
 /// A plugin that fails on every request shall not fill the log: each way to
 /// fail is told in full once, and then there are a few lines a second.
-fn log(slot: &Slot, exchange: &Exchange, error: &PluginError) {
+fn log(configured: &Configured, exchange: &Exchange, error: &PluginError) {
     let plugin = &*error.plugin;
     let request_id = exchange.request_id.as_str();
     let kind = error.kind.as_str();
@@ -62,7 +60,7 @@ fn log(slot: &Slot, exchange: &Exchange, error: &PluginError) {
         tracing::warn!(plugin, request_id, kind, "{error}\n{backtrace}");
         return;
     }
-    match slot.failure_line() {
+    match configured.failure_line() {
         Some(0) => tracing::warn!(plugin, request_id, kind, "{error}"),
         Some(lost) => tracing::warn!(
             plugin,

@@ -29,7 +29,7 @@ pub struct Run {
     /// request pass, or those before the one that replaced the response.
     body_until: usize,
     /// Instances of filters that are isolated per request, by step.
-    isolated: Vec<(usize, Instance)>,
+    pub(super) isolated: Vec<(usize, Instance)>,
     /// Filters in quarantine that this request may try out, by step.
     probes: Vec<(usize, Probe)>,
     /// Of the side that runs.
@@ -67,7 +67,7 @@ impl Run {
         for (position, step) in left {
             self.entered = position + 1;
             if step.hooks.request {
-                if step.waits {
+                if step.waits || slots.slot(step.slot).is_slow() {
                     return Ok(Progress::Waits);
                 }
                 let hook = |instance: &mut Instance, exchange: &mut Box<Exchange>| {
@@ -128,7 +128,7 @@ impl Run {
             if !step.hooks.response {
                 continue;
             }
-            if step.waits {
+            if step.waits || slots.slot(step.slot).is_slow() {
                 self.returning = Some(position);
                 return Progress::Waits;
             }
@@ -181,7 +181,12 @@ impl Run {
     ) {
         self.laps = Laps::default();
         for (position, step) in pipeline.steps[..self.entered].iter().enumerate().rev() {
-            if step.hooks.completion {
+            if !step.hooks.completion {
+                continue;
+            }
+            if slots.slot(step.slot).is_slow() {
+                self.complete_aside(position, step, slots, exchange, outcome);
+            } else {
                 let hook = |instance: &mut Instance, exchange: &mut Box<Exchange>| {
                     instance.on_completion(exchange, outcome)
                 };
@@ -293,7 +298,7 @@ impl Run {
             }
             Err(error) => {
                 step.metrics.failed(error.kind.as_str());
-                report::failed(slot, hook, admission, exchange, &error);
+                report::failed(slot.configured(), hook, admission, exchange, &error);
                 self.probes.retain(|(of, _)| *of != position);
                 Err(report::answer(&error))
             }

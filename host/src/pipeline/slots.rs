@@ -3,9 +3,12 @@
 use std::{cell::RefCell, sync::Arc};
 
 use crate::{
+    exchange::Side,
     observe::Limit,
-    plugin::{Configured, Instance, PluginError, Quarantine, Room, Work},
+    plugin::{Configured, Instance, PluginError, Quarantine, Room, Tempo, Work},
 };
+
+use super::aside::Aside;
 
 /// Instances that a slot keeps for calls that wait, besides the one that every
 /// slot has. What is above that was made for a crowd, and goes with it.
@@ -20,11 +23,14 @@ pub struct SlotIndex(pub usize);
 /// there are as many as calls at work, and a few that are idle.
 pub struct Slot {
     configured: Arc<Configured>,
-    /// That of `configured`, one step nearer.
+    /// Those of `configured`, one step nearer.
     quarantine: Arc<Quarantine>,
+    tempo: Arc<Tempo>,
     instance: RefCell<Option<Instance>>,
     /// Further ones that are idle. The one used last is taken first.
     more: RefCell<Vec<Instance>>,
+    /// What is aside while the plugin takes long.
+    aside: Aside,
 }
 
 impl Slot {
@@ -32,9 +38,11 @@ impl Slot {
     pub fn new(configured: Arc<Configured>, instance: Instance) -> Self {
         Self {
             quarantine: Arc::clone(configured.quarantine()),
+            tempo: Arc::clone(configured.quarantine().tempo()),
             configured,
             instance: RefCell::new(Some(instance)),
             more: RefCell::default(),
+            aside: Aside::default(),
         }
     }
 
@@ -47,13 +55,22 @@ impl Slot {
         let mut place = self.instance.borrow_mut();
         let instance = match &mut *place {
             Some(instance) => instance,
-            empty => empty.insert(self.configured.replacement()?),
+            empty => empty.insert(self.fresh()?),
         };
         let result = hook(instance);
         if instance.poisoned() {
             *place = None;
         }
         result
+    }
+
+    /// An instance where there is none: the one that was aside, or a new one.
+    #[cold]
+    fn fresh(&self) -> Result<Instance, PluginError> {
+        match self.aside.take() {
+            Some(instance) => Ok(instance),
+            None => self.configured.replacement(),
+        }
     }
 
     /// Takes an instance for a call that waits, an idle one or a fresh one. It is
@@ -65,7 +82,7 @@ impl Slot {
     pub fn lease(&self) -> Result<Lease<'_>, PluginError> {
         let room = self.configured.admit()?;
         let idle = self.more.borrow_mut().pop();
-        let idle = idle.or_else(|| self.instance.borrow_mut().take());
+        let idle = idle.or_else(|| self.take());
         let instance = match idle {
             Some(instance) => instance,
             None => self.configured.instantiate()?,
@@ -102,10 +119,37 @@ impl Slot {
         &self.quarantine
     }
 
-    /// How many lines of failures were lost before one that may be logged now;
-    /// none if this one is lost too.
-    pub fn failure_line(&self) -> Option<u64> {
-        self.configured.failure_line()
+    /// What its instances are made from.
+    pub(super) fn configured(&self) -> &Arc<Configured> {
+        &self.configured
+    }
+
+    /// True if the plugin takes long, so that it is to be called aside. One
+    /// relaxed load.
+    #[inline]
+    pub fn is_slow(&self) -> bool {
+        self.tempo.is_slow()
+    }
+
+    /// What it has aside.
+    pub(super) fn aside(&self) -> &Aside {
+        &self.aside
+    }
+
+    /// The instance, if it is there.
+    fn take(&self) -> Option<Instance> {
+        self.instance.borrow_mut().take()
+    }
+
+    /// The instance, to be called aside from now on. One that sees bodies stream
+    /// by stays here, since it may have seen the beginning of some.
+    pub(super) fn move_aside(&self) -> Option<Instance> {
+        let hooks = self.configured.plugin().hooks();
+        let streams = [Side::Request, Side::Response].map(|side| hooks.streams(side));
+        match streams.contains(&true) {
+            true => None,
+            false => self.take(),
+        }
     }
 
     /// Counts that the plugin met one of its limits.

@@ -47,7 +47,8 @@ pub(super) enum Stream {
 #[derive(Debug)]
 pub(super) enum Buffer {
     Gathering(BytesMut),
-    /// All of it is here, and the filter, which may wait, is still to be shown it.
+    /// All of it is here, and the filter, which may wait or takes long, is still
+    /// to be shown it.
     Whole(Piece),
     /// What such a filter has made of it.
     Seen(Piece),
@@ -215,7 +216,7 @@ impl Buffer {
             }
         };
         let mut whole = Piece { bytes, ..piece };
-        if step.waits {
+        if step.waits || passage.slots.slot(step.slot).is_slow() {
             *self = Self::Whole(whole);
             return Err(Stop::Waits);
         }

@@ -62,7 +62,8 @@ impl Tick {
             }
             Err(error) => {
                 self.metrics.failed(error.kind.as_str());
-                report::failed(slot, Hook::Tick, admission, &Exchange::empty(), &error);
+                let none = Exchange::empty();
+                report::failed(slot.configured(), Hook::Tick, admission, &none, &error);
             }
         }
         Ok(())

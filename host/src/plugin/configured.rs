@@ -16,8 +16,8 @@ use crate::{
 };
 
 use super::{
-    ConfigureError, HostServices, Instance, LoadError, Names, Plugin, PluginError, PluginErrorKind,
-    Quarantine,
+    ConfigureError, HostServices, Instance, Lanes, LoadError, Names, Plugin, PluginError,
+    PluginErrorKind, Quarantine,
     allowance::{Allowance, Room},
     capability::Grants,
     faults::Use,
@@ -101,6 +101,7 @@ impl Configured {
             &options.allow,
             &options.services.metrics,
         );
+        let tempo = Arc::clone(quarantine.tempo());
         Ok(Self {
             quarantine,
             started,
@@ -111,6 +112,7 @@ impl Configured {
                 names: options.names,
                 services: options.services,
                 allowance,
+                tempo,
             },
             spare: ArrayQueue::new(1),
         })
@@ -149,6 +151,37 @@ impl Configured {
         identity.error(PluginErrorKind::Unavailable, message)
     }
 
+    /// The threads for its calls, where they take long.
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.plugin.threads().lanes
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &PluginLimits {
+        &self.host.allowance.limits
+    }
+
+    /// The error of a call for which there is no room in the line.
+    pub fn line_is_full(&self) -> PluginError {
+        self.host.allowance.limited(Limit::Queue);
+        let most = self.limits().queue;
+        let message = format!("takes long, and has {most} calls waiting for their turn already");
+        self.error(PluginErrorKind::Busy, message)
+    }
+
+    /// The error of a call that took longer than `wait_timeout`.
+    pub fn waited_too_long(&self) -> PluginError {
+        self.host.allowance.limited(Limit::WaitTimeout);
+        let limit = self.limits().wait_timeout;
+        let message = format!("waited for longer than it may ({limit:?})");
+        self.error(PluginErrorKind::Timeout, message)
+    }
+
+    /// The error of a call of which nothing came, by a mistake of the gateway's.
+    pub fn broke_off(&self) -> PluginError {
+        self.error(PluginErrorKind::Trap, "was not called to the end")
+    }
+
     /// How many lines of failures were lost before one that may be logged now;
     /// none if this one is lost too.
     pub fn failure_line(&self) -> Option<u64> {
@@ -171,10 +204,7 @@ impl Configured {
         let made = Instance::new(&self.plugin, &self.linked, &self.host);
         let mut instance = made.map_err(|error| match error {
             LoadError::Describe(error) => error,
-            other => self
-                .plugin
-                .identity()
-                .error(PluginErrorKind::Trap, other.to_string()),
+            other => self.error(PluginErrorKind::Trap, other.to_string()),
         })?;
         instance.configure(&self.config)?;
         instance.store.data_mut().start_serving();
@@ -208,7 +238,7 @@ impl Configured {
     /// As `admit` and `instantiate`.
     pub fn isolated(&self) -> Result<Instance, PluginError> {
         let room = self.admit()?;
-        let mut instance = self.instantiate()?;
+        let mut instance = self.instantiate_for_a_call()?;
         instance.room = Some(room);
         Ok(instance)
     }
@@ -223,8 +253,15 @@ impl Configured {
         self.host.services.faults.spare_taken();
         match self.spare.pop() {
             Some(spare) => Ok(spare),
-            None => self.instantiate(),
+            None => self.instantiate_for_a_call(),
         }
+    }
+
+    /// The same as `instantiate`, while a request waits: if it takes long, the
+    /// plugin does.
+    fn instantiate_for_a_call(&self) -> Result<Instance, PluginError> {
+        let tempo = self.quarantine.tempo();
+        tempo.watch(self.plugin.name(), || self.instantiate())
     }
 
     /// Makes the spare if it is missing. Off the workers.
@@ -238,6 +275,10 @@ impl Configured {
             let _ = self.spare.push(self.instantiate()?);
         }
         Ok(())
+    }
+
+    fn error(&self, kind: PluginErrorKind, message: impl Into<String>) -> PluginError {
+        self.plugin.identity().error(kind, message)
     }
 }
 

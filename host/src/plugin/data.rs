@@ -14,7 +14,8 @@ use crate::{
 
 use super::{
     Hooks, HostServices, Names, PluginError, PluginErrorKind, allowance::Allowance, crossing::Work,
-    host::Output, limiter::Limiter, log_budget::LogBudget, pace::Pace, wit::Refusal,
+    deadline::Clock, host::Output, limiter::Limiter, log_budget::LogBudget, pace::Pace,
+    wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
@@ -92,8 +93,8 @@ pub(super) struct Data {
     pub(super) random: Option<Box<dyn wasmtime_wasi::Rng + Send>>,
     /// Where the plugin's monotonic clock starts.
     pub(super) started: Instant,
-    /// What the call that runs has left when its first deadline is reached.
-    pub(super) ticks_left: u64,
+    /// The time of the call that runs.
+    pub(super) clock: Clock,
     /// The time of the call that runs, if it may wait.
     pub(super) pace: Option<Arc<Pace>>,
     /// Calls of the gateway that the hook that runs has left.
@@ -132,7 +133,7 @@ impl Data {
             output: Output::default(),
             random: None,
             started: Instant::now(),
-            ticks_left: 0,
+            clock: Clock::default(),
             pace: None,
             calls_left: u32::MAX,
             calls: u32::MAX,
@@ -153,12 +154,17 @@ impl Data {
         self.calls = self.allowance.limits.host_calls;
     }
 
+    /// Whether it is called by requests.
+    pub(super) fn serves(&self) -> bool {
+        self.calls != u32::MAX
+    }
+
     /// A call took too long: counts that, and returns what it might have taken.
     #[cold]
     pub(super) fn overdue(&self) -> &PluginLimits {
-        self.allowance.limited(match self.calls {
-            u32::MAX => Limit::StartTimeout,
-            _ => Limit::CallTimeout,
+        self.allowance.limited(match self.serves() {
+            false => Limit::StartTimeout,
+            true => Limit::CallTimeout,
         });
         &self.allowance.limits
     }

@@ -12,7 +12,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{config::QuarantinePolicy, observe::Metrics};
+use crate::{
+    config::QuarantinePolicy,
+    observe::{Metrics, PluginUses},
+};
 
 use super::Quarantine;
 
@@ -90,12 +93,15 @@ impl Faults {
             });
     }
 
-    /// How many uses of each plugin are quarantined now, of all that are used.
-    pub fn quarantined(&self, now: Instant) -> BTreeMap<Arc<str>, u64> {
-        let mut counts = BTreeMap::new();
+    /// How many uses of each plugin are quarantined now, and how many take long,
+    /// of all that are used.
+    pub fn uses(&self, now: Instant) -> BTreeMap<Arc<str>, PluginUses> {
+        let mut counts: BTreeMap<Arc<str>, PluginUses> = BTreeMap::new();
         for quarantine in self.quarantines().values().filter_map(Weak::upgrade) {
+            let count = counts.entry(Arc::clone(quarantine.plugin())).or_default();
             let quarantined = quarantine.figures(now).quarantined_for.is_some();
-            *counts.entry(Arc::clone(quarantine.plugin())).or_default() += u64::from(quarantined);
+            count.quarantined += u64::from(quarantined);
+            count.slow += u64::from(quarantine.tempo().is_slow());
         }
         counts
     }

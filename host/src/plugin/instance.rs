@@ -24,6 +24,7 @@ use crate::{
 
 use super::{
     Hooks, HostServices, LoadError, Names, Plugin, PluginError, PluginErrorKind as Kind, Room,
+    Tempo,
     allowance::Allowance,
     data::{Data, Hook},
     deadline,
@@ -54,6 +55,7 @@ pub(super) struct Host {
     pub(super) names: Arc<Names>,
     pub(super) services: Arc<HostServices>,
     pub(super) allowance: Arc<Allowance>,
+    pub(super) tempo: Arc<Tempo>,
 }
 
 /// One instance. Belongs to one worker at a time.
@@ -95,12 +97,12 @@ impl Instance {
         );
         let mut store = Store::new(linked.pre.engine(), data);
         store.limiter(|data| &mut data.limiter);
-        let activity = Arc::clone(plugin.activity());
+        let activity = Arc::clone(&plugin.threads().activity);
         let start_ticks = ticks(limits.start_timeout);
         let call_ticks = ticks(limits.call_timeout);
         activity.allow(start_ticks.max(call_ticks));
         activity.begin();
-        deadline::arm(&mut store, Arc::clone(&activity));
+        deadline::arm(&mut store, Arc::clone(&activity), Arc::clone(&host.tempo));
         deadline::set(&mut store, start_ticks);
         let made = catch_unwind(AssertUnwindSafe(|| {
             plugin.compiled().counting.begin(&mut store)?;
@@ -233,6 +235,12 @@ impl Instance {
         self.guarded(self.call_ticks, |store, waits| {
             enter(store, waits, function, (&list,))
         })
+    }
+
+    /// The version of the list that a balancer was given last.
+    pub fn known_version(&self) -> Option<u64> {
+        let known = self.store.data().instances.as_ref()?;
+        Some(known.version)
     }
 
     /// Lets a balancer pick: an index into the last list that it was given.

@@ -13,7 +13,7 @@ use super::{
     data::Identity,
     instance::{Host, Instance},
     link::{self, Linked},
-    ticker::Activity,
+    runtime::Threads,
 };
 
 /// One plugin: a component that was compiled and accepted.
@@ -23,7 +23,7 @@ pub struct Plugin {
     identity: Arc<Identity>,
     description: Description,
     described_by: DescribedBy,
-    activity: Arc<Activity>,
+    threads: Threads,
 }
 
 impl Plugin {
@@ -34,7 +34,7 @@ impl Plugin {
         hash: String,
         size: u64,
         compiled: Arc<Compiled>,
-        activity: Arc<Activity>,
+        threads: Threads,
         described: Option<Description>,
         limits: &PluginLimits,
     ) -> Result<Self, LoadError> {
@@ -44,7 +44,7 @@ impl Plugin {
             identity: Arc::new(Identity::new(name, hash)),
             description: Description::default(),
             described_by: DescribedBy::Nobody,
-            activity,
+            threads,
         };
         let linked = plugin
             .compiled
@@ -61,6 +61,7 @@ impl Plugin {
             names: Arc::new(Names::default()),
             allowance: Allowance::new(name, name, limits.clone(), &Allow::all(), metrics),
             services,
+            tempo: Arc::default(),
         };
         if let Some(described) = plugin.describe(&linked, &host)? {
             plugin.description = described;
@@ -153,7 +154,7 @@ impl Plugin {
         &self.identity
     }
 
-    pub(super) fn activity(&self) -> &Arc<Activity> {
-        &self.activity
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Such a call is a future, and it computes only while it is polled. Who polls
 //! it notes when; the callback of the epoch, which is reached in the midst of
-//! it, reads here whether that was long enough.
+//! it, reads here whether that was long enough. A poll lasts until the epoch
+//! ticks, so it counts for one tick at most: one that took longer did not
+//! compute, but had to wait for a processor.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -10,10 +12,6 @@ use std::{
 };
 
 use super::ticker::TICK;
-
-/// The most that one poll counts for. A thread that was kept waiting for a
-/// processor did not compute, and the epoch ends a poll after a tick or two.
-const LONGEST_SLICE: Duration = TICK.saturating_mul(4);
 
 /// The time of one call. Written and read by one thread at a time.
 #[derive(Debug)]
@@ -61,7 +59,7 @@ impl Pace {
 
     fn slice(&self) -> u64 {
         let taken = self.now().saturating_sub(self.began.load(Relaxed));
-        taken.min(nanos(LONGEST_SLICE))
+        taken.min(nanos(TICK))
     }
 
     fn now(&self) -> u64 {

@@ -33,6 +33,8 @@ use crate::{
     observe::{Hook, Metrics},
 };
 
+use super::Tempo;
+
 const HEALTHY: u8 = 0;
 const WATCHED: u8 = 1;
 const QUARANTINED: u8 = 2;
@@ -49,6 +51,7 @@ pub struct Quarantine {
     origin: Instant,
     /// Calls of each hook that went well since the window began.
     succeeded: [AtomicU32; Hook::COUNT],
+    tempo: Arc<Tempo>,
     ledger: Mutex<Ledger>,
 }
 
@@ -117,6 +120,7 @@ impl Quarantine {
             until: AtomicU64::new(0),
             origin: now,
             succeeded: Default::default(),
+            tempo: Arc::default(),
             ledger: Mutex::default(),
         }
     }
@@ -185,6 +189,11 @@ impl Quarantine {
                 self.phase.store(HEALTHY, Release);
             }
         }
+    }
+
+    /// Whether it takes long, which is known of it for as long as its failures.
+    pub fn tempo(&self) -> &Arc<Tempo> {
+        &self.tempo
     }
 
     /// The plugin's name.

@@ -17,14 +17,14 @@ use wasmtime::{
 use crate::config::{CACHE_SIZE, CompileLimits, PluginLimits};
 
 use super::{
-    CompileError, Compiler, LoadError, Plugin, RuntimeError,
+    CompileError, Compiler, Lanes, LoadError, Plugin, RuntimeError,
     cache::{self, Cache},
     compiled::{Compiled, recognise},
     compiler::Workshop,
     crossing::Counting,
     description,
     loader::LARGEST_FILE,
-    ticker::Ticker,
+    ticker::{Activity, Ticker},
 };
 
 /// Instances that may exist at once: workers × steps, for two generations
@@ -79,6 +79,7 @@ impl Default for RuntimeOptions {
 pub struct Runtime {
     engine: Engine,
     ticker: Ticker,
+    lanes: Arc<Lanes>,
     cache: Option<Cache>,
     /// None: plugins are compiled here.
     workshop: Option<Workshop>,
@@ -88,6 +89,14 @@ pub struct Runtime {
     counting: Counting,
     /// What is loaded already, by the hash of its content.
     loaded: Mutex<HashMap<String, Weak<Compiled>>>,
+}
+
+/// What plugins need of the runtime's threads.
+pub(super) struct Threads {
+    /// That which keeps deadlines.
+    pub(super) activity: Arc<Activity>,
+    /// Those for what takes long.
+    pub(super) lanes: Arc<Lanes>,
 }
 
 impl Runtime {
@@ -115,6 +124,7 @@ impl Runtime {
         };
         Ok(Self {
             ticker: Ticker::start(&engine).map_err(RuntimeError::Ticker)?,
+            lanes: Arc::default(),
             cache: options
                 .cache
                 .and_then(|directory| open_cache(directory, size)),
@@ -143,13 +153,16 @@ impl Runtime {
             Some(compiled) => compiled,
             None => self.compile(&hash, bytes)?,
         };
-        let activity = Arc::clone(self.ticker.activity());
+        let threads = Threads {
+            activity: Arc::clone(self.ticker.activity()),
+            lanes: Arc::clone(&self.lanes),
+        };
         Plugin::new(
             name,
             hash,
             bytes.len() as u64,
             compiled,
-            activity,
+            threads,
             described,
             &self.limits,
         )

@@ -50,7 +50,7 @@ pub(super) async fn forward(
     };
     flight.note_request();
     loop {
-        let instance = pick(flight, service)?;
+        let instance = pick(flight, service, deadline).await?;
         let until = match send(worker, flight, &instance, body, deadline).await {
             Ok(response) => {
                 let reason = Reason::of_status(response.status());
@@ -191,9 +191,20 @@ fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
     request
 }
 
-fn pick(flight: &mut Flight, service: ServiceIndex) -> Result<Arc<Instance>, Error> {
+async fn pick(
+    flight: &mut Flight,
+    service: ServiceIndex,
+    deadline: Instant,
+) -> Result<Arc<Instance>, Error> {
+    let attempts = flight.outcome.attempts;
     let balancer = flight.local.balancer(service);
-    balancer.pick(&mut flight.exchange, flight.outcome.attempts)
+    if !balancer.is_slow() {
+        return balancer.pick(&mut flight.exchange, attempts);
+    }
+    // In a box, so that others pay nothing for its size.
+    let picking = Box::pin(balancer.pick_aside(&mut flight.exchange, attempts));
+    let picked = timeout_at(deadline, picking).await;
+    picked.unwrap_or(Err(Error::PluginTimeout))
 }
 
 /// When to try again, if policy, attempts, method, body, time and budget allow

@@ -36,6 +36,7 @@ mod routes;
 mod services;
 mod services_http2;
 mod services_tls;
+mod slow;
 mod soak;
 mod split;
 mod streaming;

@@ -21,6 +21,11 @@ pub(in crate::plugin) fn link(linker: &mut Linker) -> Result<()> {
     })?;
     // Ready at once.
     pause.func_wrap_async("pass", |_, (): ()| Box::pin(async { Ok(()) }))?;
+    // Keeps its thread from running.
+    pause.func_wrap("stall", |_, (milliseconds,): (u32,)| {
+        std::thread::sleep(Duration::from_millis(milliseconds.into()));
+        Ok(())
+    })?;
     pause.func_wrap("look", |caller, (): ()| {
         caller.data().exchange()?;
         Ok(())
@@ -28,10 +33,15 @@ pub(in crate::plugin) fn link(linker: &mut Linker) -> Result<()> {
 }
 
 /// A component whose hooks are these WebAssembly instructions. They can call
-/// `$wait` with milliseconds, `$pass`, and `$look`, which traps where there is no
-/// exchange; request and response leave a verdict: 0 for `next`.
+/// `$wait` with milliseconds, `$pass`, `$look`, which traps where there is no
+/// exchange, and `$stall` with milliseconds, which is no waiting but a stand-still; request and response leave a verdict: 0 for `next`.
 pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<u8> {
-    let text = format!(
+    let text = text(request, response, completion);
+    wat::parse_str(text).expect("the test's component is well-formed")
+}
+
+fn text(request: &str, response: &str, completion: &str) -> String {
+    format!(
         r#"(component
   (import "portcullis:gateway/verdicts@0.1.0" (instance $verdicts
     (type $t (enum "next" "respond" "fail"))
@@ -40,14 +50,17 @@ pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<
   (import "portcullis:gateway/pause@0.1.0" (instance $pause
     (export "wait" (func (param "milliseconds" u32)))
     (export "pass" (func))
-    (export "look" (func))))
+    (export "look" (func))
+    (export "stall" (func (param "milliseconds" u32)))))
   (core func $wait (canon lower (func $pause "wait")))
   (core func $pass (canon lower (func $pause "pass")))
   (core func $look (canon lower (func $pause "look")))
+  (core func $stall (canon lower (func $pause "stall")))
   (core module $m
     (import "pause" "wait" (func $wait (param i32)))
     (import "pause" "pass" (func $pass))
     (import "pause" "look" (func $look))
+    (import "pause" "stall" (func $stall (param i32)))
     (global $calls (mut i32) (i32.const 0))
     (func $spin (param i32)
       (loop $again
@@ -60,7 +73,7 @@ pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<
     (func (export "completion") (param i32 i32 i32 i64 i64 i64 i32) {completion}))
   (core instance $i (instantiate $m
     (with "pause" (instance (export "wait" (func $wait)) (export "pass" (func $pass))
-      (export "look" (func $look))))))
+      (export "look" (func $look)) (export "stall" (func $stall))))))
   (func $request (result $verdict) (canon lift (core func $i "request")))
   (func $response (result $verdict) (canon lift (core func $i "response")))
   (type $failure
@@ -93,12 +106,36 @@ pub(crate) fn component(request: &str, response: &str, completion: &str) -> Vec<
   (instance $responses (export "on-response" (func $response)))
   (export "portcullis:gateway/request@0.1.0" (instance $requests))
   (export "portcullis:gateway/response@0.1.0" (instance $responses)))"#
-    );
+    )
+}
+
+/// A component whose hooks are these instructions, without `$wait` and `$pass`,
+/// so that it never waits.
+pub(crate) fn computing(request: &str, response: &str, completion: &str) -> Vec<u8> {
+    let mut text = text(request, response, completion);
+    for what_waits in [
+        r#"(export "wait" (func (param "milliseconds" u32)))"#,
+        r#"(export "pass" (func))"#,
+        r#"(core func $wait (canon lower (func $pause "wait")))"#,
+        r#"(core func $pass (canon lower (func $pause "pass")))"#,
+        r#"(import "pause" "wait" (func $wait (param i32)))"#,
+        r#"(import "pause" "pass" (func $pass))"#,
+        r#"(export "wait" (func $wait)) (export "pass" (func $pass))"#,
+    ] {
+        assert!(text.contains(what_waits), "{what_waits}");
+        text = text.replace(what_waits, "");
+    }
     wat::parse_str(text).expect("the test's component is well-formed")
 }
 
-/// The same, loaded.
+/// One that waits, loaded.
 pub(crate) fn plugin(request: &str, response: &str) -> Arc<Plugin> {
     let bytes = component(request, response, "");
     runtime().load("waits", &bytes).unwrap()
+}
+
+/// One that does not, loaded.
+pub(crate) fn computing_plugin(request: &str, response: &str, completion: &str) -> Arc<Plugin> {
+    let bytes = computing(request, response, completion);
+    runtime().load("computes", &bytes).unwrap()
 }

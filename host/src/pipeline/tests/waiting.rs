@@ -13,7 +13,7 @@ use crate::plugin::{
     },
 };
 
-use super::Slot;
+use super::super::Slot;
 
 /// A slot of a plugin that waits for a minute in its request hook, and of which
 /// so many calls may be at work.
@@ -31,7 +31,7 @@ fn slot(most: usize) -> (Arc<Configured>, Slot) {
 }
 
 /// How many calls may still begin.
-fn room(configured: &Configured) -> usize {
+pub(super) fn room(configured: &Configured) -> usize {
     let mut rooms = Vec::new();
     while let Ok(room) = configured.admit() {
         rooms.push(room);

@@ -1,0 +1,4 @@
+//! Slots of plugins that are not called as others are.
+
+mod aside;
+mod waiting;
