@@ -17,6 +17,7 @@
 //! Called by everybody who measures, and by `admin` to render.
 
 mod exposition;
+mod figures;
 mod filter;
 mod histogram;
 mod http_calls;
@@ -34,11 +35,10 @@ mod tests;
 #[cfg(test)]
 mod text;
 
+pub use figures::{CertificateExpiry, InstanceHealth, PluginUses, StateFigures};
 pub use filter::{BalancerMetrics, FilterMetrics, Hook};
 pub use http_calls::HttpMetrics;
 pub use limited::{Limit, Limited};
-pub use metrics::{
-    CertificateExpiry, InstanceHealth, Metrics, OpenConnection, PluginUses, StateFigures,
-};
+pub use metrics::{Metrics, OpenConnection};
 pub use plugin::{Owner, PluginMetrics};
 pub use route::RouteMetrics;
