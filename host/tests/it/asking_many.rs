@@ -54,6 +54,7 @@ fn a_thousand_wait_at_once_and_one_more_is_told_to_come_again() {
         assert_eq!(wire.reply().status, 200);
     }
     slow.delay(Duration::ZERO);
+    let mut one_more = Wire::connect(gateway.address);
     one_more.send(hold(&slow));
     assert_eq!(one_more.reply().status, 200);
 }
