@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ThreadTime;
 
 /// Processor time of a call that is too long for a worker.
 pub(super) const LONG: Duration = Duration::from_millis(1);
@@ -77,9 +77,7 @@ impl Tempo {
 
 /// The processor time that this thread has used.
 pub(super) fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // A clock that counts up from nothing is never negative.
-    Duration::try_from(time).unwrap_or_default()
+    ThreadTime::try_now().map_or(Duration::ZERO, |time| time.as_duration())
 }
 
 #[cfg(test)]
