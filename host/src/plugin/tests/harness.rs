@@ -1,10 +1,7 @@
 //! A plugin that does what it is told, and the runtime to try it on.
 
 use std::{
-    env, fs,
-    path::PathBuf,
-    process::Command,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -18,46 +15,17 @@ use crate::{
     state::{Clock, Counters, KeyValue},
 };
 
+use super::guests::guest;
+
 /// The plugin that does what it is told.
 pub(in crate::plugin) fn hostile() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(&["--features", "outside"]))
+    BYTES.get_or_init(|| guest("hostile", &["outside"]))
 }
 
 /// The same, that never gets through its start function.
 pub(super) fn spinning_at_start() -> Vec<u8> {
-    build(&["--features", "spin-at-start"])
-}
-
-fn build(arguments: &[&str]) -> Vec<u8> {
-    // Builds with other features have the same output: one at a time.
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _building = BUILDING.lock();
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guests/hostile");
-    // Beside this test's own build: .../deps/NAME-HASH is three levels down.
-    let test = env::current_exe().expect("a test knows its file");
-    let target = test
-        .ancestors()
-        .nth(3)
-        .expect("a target directory")
-        .join("guests");
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--release",
-            "--target",
-            "wasm32-wasip2",
-        ])
-        .args(arguments)
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(package)
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "the test's plugin does not build");
-    fs::read(target.join("wasm32-wasip2/release/hostile.wasm")).expect("the plugin was built")
+    guest("hostile", &["spin-at-start"])
 }
 
 /// One runtime for all tests, as a process has one.

@@ -3,6 +3,8 @@
 mod bytes;
 mod calls;
 mod failures;
+#[path = "../../../tests/guests/build.rs"]
+mod guests;
 pub(crate) mod harness;
 mod limits;
 mod linking;

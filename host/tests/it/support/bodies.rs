@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::OnceLock};
 
-use super::{Gateway, hostile::guest, one_route, start_with_files};
+use super::{Gateway, guests::guest, one_route, start_with_files};
 
 /// The filter that sees bodies as they stream by, built once.
 fn streaming() -> &'static [u8] {
@@ -13,7 +13,7 @@ fn streaming() -> &'static [u8] {
 /// The filter that sees bodies whole, built once.
 fn buffering() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| guest("bodies", &["--features", "buffered"]))
+    BYTES.get_or_init(|| guest("bodies", &["buffered"]))
 }
 
 /// Starts a gateway whose one route has a pipeline of both: each step is

@@ -1,13 +1,8 @@
 //! The plugin that does what it is told: `tests/guests/hostile`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{Mutex, OnceLock},
-};
+use std::{path::Path, sync::OnceLock};
 
-use super::{Gateway, lay_out, put};
+use super::{Gateway, guests::guest, lay_out, put};
 
 /// The plugin, built once. Its configuration is `"HOOK:DEED"`; with the deed
 /// `as-asked` each request says in `x-deed` what to do.
@@ -38,27 +33,5 @@ pub(crate) fn start_with_files(files: &[(&str, &[u8])], limits: &str, config: &s
 /// The same, which also wants what a step has to allow: store and discovery.
 pub(crate) fn wanting() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| guest("hostile", &["--features", "outside"]))
-}
-
-/// Builds a plugin of `tests/guests`.
-pub(super) fn guest(name: &str, arguments: &[&str]) -> Vec<u8> {
-    // Builds with other features have the same output: one at a time.
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _building = BUILDING.lock();
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/guests")
-        .join(name);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
-        .args(arguments)
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(package)
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "the test's plugin does not build");
-    let file = format!("wasm32-wasip2/release/{name}.wasm");
-    fs::read(target.join(file)).expect("the plugin was built")
+    BYTES.get_or_init(|| guest("hostile", &["outside"]))
 }

@@ -7,6 +7,8 @@ mod bomb;
 mod client;
 pub(crate) mod frames;
 mod gateway;
+#[path = "../../guests/build.rs"]
+mod guests;
 mod hostile;
 mod http2;
 mod load;
