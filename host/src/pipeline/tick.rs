@@ -7,10 +7,10 @@ use tokio::{task::yield_now, time::sleep};
 use crate::{
     exchange::Exchange,
     observe::{FilterMetrics, Hook},
-    plugin::{Admission, PluginError, Probe, Quarantine, Refused},
+    plugin::{Admission, Instance, PluginError, Probe, Quarantine, Refused},
 };
 
-use super::{Slot, SlotIndex, Slots, report};
+use super::{Slot, SlotIndex, Slots, aside::Whose, report};
 
 /// When a tick of a plugin in quarantine asks again, at the latest: requests ask
 /// too, and only a tick may heal what a tick has broken.
@@ -70,7 +70,14 @@ impl Tick {
     }
 }
 
+/// Calls the hook: on the worker, since it may wait, or need what a worker has; but
+/// aside if it takes long.
 async fn call(slot: &Slot) -> Result<(), PluginError> {
+    if slot.is_slow() && !slot.configured().waits() {
+        let hook = |instance: &mut Instance, _: &mut Box<Exchange>| instance.on_tick_at_once();
+        let mut nothing = Box::new(Exchange::empty());
+        return slot.call_aside(Whose::slot(), &mut nothing, hook).await.1;
+    }
     let mut lease = slot.lease()?;
     lease.instance().on_tick().await
 }

@@ -7,7 +7,7 @@ use crate::{exchange::Exchange, observe::Limit};
 use super::{
     Instance, PluginError, PluginErrorKind as Kind,
     data::Hook,
-    waiting::{Bounds, Lent},
+    waiting::{Bounds, Lent, at_once},
 };
 
 impl Instance {
@@ -50,6 +50,22 @@ impl Instance {
                 self.apart(function, bounds, self.call_ticks).await
             }
             None => Ok(()),
+        }
+    }
+
+    /// The same of an instance that does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As `on_tick`; and if it waits nevertheless.
+    pub fn on_tick_at_once(&mut self) -> Result<(), PluginError> {
+        match at_once(self.on_tick()) {
+            Ok(ticked) => ticked,
+            Err(error) => Err(self
+                .store
+                .data()
+                .identity
+                .error(Kind::Trap, error.to_string())),
         }
     }
 
