@@ -114,7 +114,7 @@ impl Chain {
                 Wish::Decode(coding) => {
                     self.changes = true;
                     let work = Work::Decode(Decoder::new(coding));
-                    self.stages.push(Stage { position, work });
+                    self.stages.push(Stage::new(position, work));
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Chain {
         ];
         for work in works.into_iter().flatten() {
             self.changes |= step.reads.changes_bodies;
-            self.stages.push(Stage { position, work });
+            self.stages.push(Stage::new(position, work));
         }
     }
 
@@ -214,6 +214,7 @@ impl Chain {
         let until = passage.run.body_until();
         self.stages.retain(|stage| stage.position < until);
         for stage in &mut self.stages {
+            stage.clear();
             match &mut stage.work {
                 Work::Stream(stream) => *stream = Stream::Fresh,
                 Work::Buffer(buffer) => *buffer = Buffer::new(),

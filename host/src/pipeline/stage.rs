@@ -17,12 +17,33 @@ use super::{
     decode::Decoder,
 };
 
+/// The longest chunk that a filter is shown at once, in bytes: a call has a
+/// deadline, and how much comes in one read is not the filter's choice.
+const LONGEST_CHUNK: usize = 32 * 1024;
+
 /// One filter, or a coding that is undone for one.
 #[derive(Debug)]
 pub(super) struct Stage {
     /// The filter's step.
     pub(super) position: usize,
     pub(super) work: Work,
+    /// What has come for it and was too long to be shown at once.
+    rest: Option<Piece>,
+}
+
+impl Stage {
+    pub(super) fn new(position: usize, work: Work) -> Self {
+        Self {
+            position,
+            work,
+            rest: None,
+        }
+    }
+
+    /// Forgets what has come.
+    pub(super) fn clear(&mut self) {
+        self.rest = None;
+    }
 }
 
 #[derive(Debug)]
@@ -80,13 +101,17 @@ pub(super) fn pull(
             }
             Work::Stream(_) => {}
         }
-        let mut piece = ready!(pull(side, before, passage, source))?;
+        let mut piece = match stage.rest.take() {
+            Some(rest) => rest,
+            None => ready!(pull(side, before, passage, source))?,
+        };
         match &mut stage.work {
             Work::Decode(decoder) => decoder.feed(piece),
             Work::Stream(Stream::Over) | Work::Buffer(Buffer::Over) => {
                 return Poll::Ready(Ok(piece));
             }
             Work::Stream(stream) => {
+                stage.rest = piece.split_behind(LONGEST_CHUNK);
                 stream.pass(side, position, passage, &mut piece)?;
                 if piece.end || !piece.bytes.is_empty() {
                     return Poll::Ready(Ok(piece));

@@ -159,6 +159,12 @@ impl Data {
         self.calls != u32::MAX
     }
 
+    /// Whether what runs could be called aside: of requests, and no chunk, whose
+    /// body waits for it on its worker.
+    pub(super) fn can_be_aside(&self) -> bool {
+        self.serves() && !matches!(self.hook, Hook::Chunk(_))
+    }
+
     /// A call took too long: counts that, and returns what it might have taken.
     #[cold]
     pub(super) fn overdue(&self) -> &PluginLimits {

@@ -83,7 +83,7 @@ fn look(data: &mut Data, tempo: &Tempo) -> UpdateDeadline {
             UpdateDeadline::Continue(left)
         }
     };
-    if used >= LONG && data.serves() {
+    if used >= LONG && data.can_be_aside() {
         tempo.slow(&data.identity.name);
     }
     next

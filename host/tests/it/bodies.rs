@@ -507,3 +507,23 @@ fn chunks_pass_one_by_one_and_a_slow_reader_stops_the_writer() {
     let reply: Reply = wire.reply();
     assert_eq!(reply.status, 200);
 }
+
+#[test]
+fn a_filter_is_shown_a_bounded_part_at_once() {
+    const LENGTH: usize = 8 << 20;
+    let upstream = Scripted::start(|mut wire| {
+        let head = wire.head();
+        let (read, _) = body(&mut wire, &head);
+        wire.send(match read.len() {
+            LENGTH => OK,
+            _ => "HTTP/1.1 400 Bad\r\n\r\n",
+        });
+    });
+    let gateway = start_with_bodies(upstream.address, &[("stream", "request:small", "")]);
+    let mut wire = Wire::connect(gateway.address);
+    wire.send(format!(
+        "PUT /a HTTP/1.1\r\nhost: a\r\ncontent-length: {LENGTH}\r\n\r\n"
+    ));
+    wire.send(vec![b'a'; LENGTH]);
+    assert_eq!(wire.reply().status, 200);
+}
