@@ -8,7 +8,7 @@ use std::{env, process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bench, demo, plugins,
+    bench, demo, plugins, soak,
     workspace::{self, cargo, ensure_wasm_target, succeed},
 };
 
@@ -27,7 +27,7 @@ enum Outcome {
     Skipped,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     step("format", "cargo fmt --all --check", in_cargo),
     step(
         "lints",
@@ -45,6 +45,11 @@ const STEPS: [Step; 11] = [
         "a filter in JavaScript",
         "examples/hello-js/build.sh",
         script,
+    ),
+    step(
+        "plugins of tests",
+        "cargo build --release --target wasm32-wasip2 in host/tests/guests",
+        |_| done(guests()),
     ),
     step(
         "tests",
@@ -121,6 +126,13 @@ fn lint_components(_: &str) -> Result<Outcome> {
         lint.args(["-p", name]);
     }
     done(succeed(lint.args(["--", "-D", "warnings"])))
+}
+
+/// Builds what the tests build, so that one that does not build says so here.
+fn guests() -> Result<()> {
+    let each = soak::guests::PACKAGES.iter();
+    each.copied()
+        .try_for_each(|name| soak::guests::package(name).map(drop))
 }
 
 fn document(_: &str) -> Result<Outcome> {

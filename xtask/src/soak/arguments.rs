@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::{hostile, reload};
+use super::{bodies, hostile, reload};
 
 /// What is to be endured.
 #[derive(clap::Args)]
@@ -20,9 +20,11 @@ enum Part {
     Hostile(Hostile),
     /// A plugin that is replaced again and again under load
     Reload(Reload),
+    /// Large bodies through filters that change them, and what filters cost them
+    Bodies(Bodies),
 }
 
-/// What both parts are run with.
+/// What all parts are run with.
 #[derive(clap::Args)]
 pub(crate) struct Common {
     /// Requests per second in all
@@ -68,10 +70,27 @@ pub(crate) struct Reload {
     pub(crate) reloads: u32,
 }
 
+/// How `soak bodies` is run.
+#[derive(clap::Args)]
+pub(crate) struct Bodies {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The length of a large body in MiB
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) mebibytes: u64,
+    /// Seconds of each route in each turn of the comparison
+    #[arg(long, default_value_t = 4.0)]
+    pub(crate) seconds: f64,
+    /// Turns of the comparison
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeats: u32,
+}
+
 /// Endures it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.part {
         Part::Hostile(arguments) => hostile::run(arguments),
         Part::Reload(arguments) => reload::run(arguments),
+        Part::Bodies(arguments) => bodies::run(arguments),
     }
 }

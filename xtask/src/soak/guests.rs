@@ -6,6 +6,9 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{self, cargo, ensure_wasm_target, succeed};
 
+/// All that are built of a package.
+pub(crate) const PACKAGES: [&str; 3] = ["asking", "bodies", "hostile"];
+
 const GUESTS: &str = "host/tests/guests";
 
 /// The mark in the plugin that says its version, and another of the same length.
@@ -14,13 +17,18 @@ const NEXT_VERSION: &[u8] = b"stamp-of-version-0000002";
 
 /// The plugin that does what its configuration says, `HOOK:DEED`.
 pub(crate) fn hostile() -> Result<Vec<u8>> {
+    package("hostile")
+}
+
+/// The plugin of a package of that name.
+pub(crate) fn package(name: &str) -> Result<Vec<u8>> {
     ensure_wasm_target()?;
     let target = std::path::absolute(workspace::target().join("guests"))?;
     let mut build = cargo(&["build", "--quiet", "--locked", "--release"]);
     build.args(["--target", "wasm32-wasip2", "--target-dir"]);
-    build.arg(&target).current_dir(format!("{GUESTS}/hostile"));
+    build.arg(&target).current_dir(format!("{GUESTS}/{name}"));
     succeed(&mut build)?;
-    let file = target.join("wasm32-wasip2/release/hostile.wasm");
+    let file = target.join(format!("wasm32-wasip2/release/{name}.wasm"));
     fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 

@@ -18,7 +18,7 @@ use super::{
     classes::{self, Class},
     guests, hostile_report, report,
     sender::Load,
-    stage::{Gateway, Stage},
+    stage::{Gateway, SMALL, Stage},
     stops,
 };
 use crate::{bench::load::tool::Counted, interrupt, plugins};
@@ -56,7 +56,7 @@ pub(crate) struct Turn {
 /// Measures all classes, and holds them to their bounds.
 pub(crate) fn run(arguments: &Hostile) -> Result<()> {
     let interrupted = interrupt::watch()?;
-    let mut stage = Stage::set(&arguments.common, &interrupted)?;
+    let mut stage = Stage::set(&arguments.common, SMALL, &interrupted)?;
     let plugin = guests::hostile()?;
     let wanted = |class: &&Class| {
         arguments.only.is_empty()
@@ -142,7 +142,7 @@ fn window(
     let load = |path, share, connections| Load {
         port: gateway.port,
         path,
-        rate: arguments.common.rate * share,
+        rate: Some(arguments.common.rate * share),
         connections,
         seconds,
         stamp: None,

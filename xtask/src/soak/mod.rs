@@ -2,15 +2,18 @@
 //!
 //! `hostile` has a plugin of each class take a tenth of the traffic, and looks
 //! what the rest of it notices. `reload` replaces a plugin again and again under
-//! load. Both write a table and a record into `target/soak`, and end with an
+//! load. `bodies` sends bodies of a gigabyte through filters. All write a table and a record into `target/soak`, and end with an
 //! error if a bound is broken.
 //!
 //! `stage` has the origin and starts gateways; `guests` builds the plugins, which
 //! are those of the tests; `sender` runs the load generator of `benches/load`.
 
 mod arguments;
+mod bodies;
+mod bodies_report;
 mod classes;
-mod guests;
+mod giant;
+pub(crate) mod guests;
 mod hostile;
 mod hostile_report;
 mod reload;

@@ -18,7 +18,7 @@ use super::{
     arguments::Reload,
     guests, reload_report, report,
     sender::{Load, Sender, Sending},
-    stage::{Gateway, Stage, put},
+    stage::{Gateway, SMALL, Stage, put},
 };
 use crate::{bench::load::tool::Counted, interrupt};
 
@@ -55,7 +55,7 @@ pub(crate) struct Sample {
 /// Reloads, and holds the gateway to its bounds.
 pub(crate) fn run(arguments: &Reload) -> Result<()> {
     let interrupted = interrupt::watch()?;
-    let mut stage = Stage::set(&arguments.common, &interrupted)?;
+    let mut stage = Stage::set(&arguments.common, SMALL, &interrupted)?;
     let outcome = endure(&mut stage, arguments)?;
     let results = reload_report::results(arguments, &outcome);
     println!("\n{}", results.table);
@@ -182,7 +182,7 @@ impl<'a> Traffic<'a> {
         let load = Load {
             port: self.port,
             path: "/echo",
-            rate: self.rate,
+            rate: Some(self.rate),
             connections: CONNECTIONS,
             seconds: SEGMENT,
             stamp: Some("x-stamp"),

@@ -1,4 +1,4 @@
-//! Runs load generators at a fixed rate, several at once.
+//! Runs load generators, several at once.
 
 use std::{
     path::PathBuf,
@@ -26,7 +26,8 @@ pub(crate) struct Sender<'a> {
 pub(crate) struct Load<'a> {
     pub(crate) port: u16,
     pub(crate) path: &'a str,
-    pub(crate) rate: f64,
+    /// Requests per second; none: each connection sends one after the other.
+    pub(crate) rate: Option<f64>,
     pub(crate) connections: u32,
     pub(crate) seconds: f64,
     /// The header by which request and response are held against each other.
@@ -52,9 +53,12 @@ impl<'a> Sender<'a> {
     /// Starts one. Its name is that of its log.
     pub(crate) fn start(&self, name: &str, load: &Load<'_>) -> Result<Sending> {
         let mut command = Command::new(&self.program);
+        match load.rate {
+            Some(rate) => command.args(["open", "--rate", &rate.to_string()]),
+            None => command.arg("closed"),
+        };
         let url = format!("http://127.0.0.1:{}{}", load.port, load.path);
-        command.args(["open", "--url", &url]);
-        command.args(["--rate", &load.rate.to_string()]);
+        command.args(["--url", &url]);
         command.args(["--connections", &load.connections.to_string()]);
         command.args(["--seconds", &load.seconds.to_string()]);
         if let Some(stamp) = load.stamp {

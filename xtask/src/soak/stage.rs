@@ -22,6 +22,9 @@ use crate::{
 /// How long a gateway may take to start: plugins are compiled in it.
 const START_WITHIN: Duration = Duration::from_secs(120);
 
+/// Bytes of a usual response.
+pub(crate) const SMALL: usize = 1024;
+
 /// An origin, and what gateways are started with.
 pub(crate) struct Stage<'a> {
     folder: PathBuf,
@@ -43,8 +46,13 @@ pub(crate) struct Gateway {
 }
 
 impl<'a> Stage<'a> {
-    /// Builds what is not given, and starts the origin.
-    pub(crate) fn set(arguments: &Common, interrupted: &'a AtomicBool) -> Result<Self> {
+    /// Builds what is not given, and starts the origin, whose responses have
+    /// bodies of so many bytes.
+    pub(crate) fn set(
+        arguments: &Common,
+        body: usize,
+        interrupted: &'a AtomicBool,
+    ) -> Result<Self> {
         let profile = &*arguments.profile;
         let mut build = cargo(&["build", "--profile", profile]);
         match &arguments.gateway {
@@ -63,7 +71,7 @@ impl<'a> Stage<'a> {
         let mut ports = Ports::new();
         let origin_port = ports.take()?;
         let mut stage = Self {
-            origin: origin(&load, origin_port, &folder)?,
+            origin: origin(&load, origin_port, body, &folder)?,
             gateway: std::path::absolute(gateway.unwrap_or_else(|| built.join("portcullis")))?,
             load,
             workers: arguments.workers,
@@ -86,6 +94,17 @@ impl<'a> Stage<'a> {
         files: &[(&str, &[u8])],
         routes: &str,
     ) -> Result<Gateway> {
+        self.gateway_to(name, files, "", routes)
+    }
+
+    /// The same with more services.
+    pub(crate) fn gateway_to(
+        &mut self,
+        name: &str,
+        files: &[(&str, &[u8])],
+        services: &str,
+        routes: &str,
+    ) -> Result<Gateway> {
         let folder = self.folder.join(name);
         let plugins = folder.join("plugins");
         // What is left of another run is not this one's.
@@ -96,7 +115,8 @@ impl<'a> Stage<'a> {
         }
         let (port, admin_port) = (self.ports.take()?, self.ports.take()?);
         let config = folder.join("portcullis.yaml");
-        fs::write(&config, self.configuration(port, admin_port, routes))?;
+        let ports = [port, admin_port];
+        fs::write(&config, self.configuration(ports, services, routes))?;
         let mut command = std::process::Command::new(&self.gateway);
         command
             .args(["run", "--log", "warn", "--config"])
@@ -118,14 +138,14 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn configuration(&self, port: u16, admin_port: u16, routes: &str) -> String {
+    fn configuration(&self, [port, admin_port]: [u16; 2], services: &str, routes: &str) -> String {
         let (workers, origin_port) = (self.workers, self.origin_port);
         format!(
             "workers: {workers}\n\
              listeners: [{{ address: \"127.0.0.1:{port}\" }}]\n\
              admin: {{ address: \"127.0.0.1:{admin_port}\" }}\n\
              plugins: {{ directory: plugins }}\n\
-             services: {{ origin: {{ instances: [{{ address: \"127.0.0.1:{origin_port}\" }}] }} }}\n\
+             services:\n  origin: {{ instances: [{{ address: \"127.0.0.1:{origin_port}\" }}] }}\n  {services}\n\
              routes:\n{routes}"
         )
     }
@@ -141,9 +161,10 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn origin(load: &Path, port: u16, folder: &Path) -> Result<Process> {
+fn origin(load: &Path, port: u16, body: usize, folder: &Path) -> Result<Process> {
     let mut command = std::process::Command::new(load);
     command.args(["origin", "--address", &format!("127.0.0.1:{port}")]);
+    command.args(["--body", &body.to_string()]);
     Process::start("origin", &mut command, folder)
 }
 
@@ -164,6 +185,10 @@ pub(crate) fn put(bytes: &[u8], to: &Path) -> Result<()> {
 }
 
 impl Gateway {
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// An error if it has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.process.ended()? {

@@ -49,7 +49,7 @@ pub(crate) fn measure(
         &Load {
             port: gateway.port,
             path: FINE,
-            rate: arguments.common.rate * 0.9,
+            rate: Some(arguments.common.rate * 0.9),
             connections: OTHERS_CONNECTIONS,
             seconds: f64::from(arguments.stops) * BUDGET.as_secs_f64(),
             stamp: None,
