@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::{bodies, hostile, reload};
+use super::{bodies, hostile, identity, reload};
 
 /// What is to be endured.
 #[derive(clap::Args)]
@@ -22,6 +22,8 @@ enum Part {
     Reload(Reload),
     /// Large bodies through filters that change them, and what filters cost them
     Bodies(Bodies),
+    /// An identity provider that is down, while tokens of all kinds come
+    Identity(Identity),
 }
 
 /// What all parts are run with.
@@ -86,11 +88,22 @@ pub(crate) struct Bodies {
     pub(crate) repeats: u32,
 }
 
+/// How `soak identity` is run.
+#[derive(clap::Args)]
+pub(crate) struct Identity {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Seconds for which the provider is down
+    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+}
+
 /// Endures it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.part {
         Part::Hostile(arguments) => hostile::run(arguments),
         Part::Reload(arguments) => reload::run(arguments),
         Part::Bodies(arguments) => bodies::run(arguments),
+        Part::Identity(arguments) => identity::run(arguments),
     }
 }

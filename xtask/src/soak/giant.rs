@@ -167,17 +167,21 @@ fn blocks(block: &[u8], bytes: u64) -> u64 {
     bytes.div_ceil(block.len() as u64)
 }
 
-/// Reads a chunked body; an error unless it is what was sent, changed.
+/// Reads a chunked body to its end; an error unless it is what was sent, changed.
 fn compare(reader: &mut impl BufRead, change: Change, bytes: u64) -> Result<()> {
     let expected = change.changed();
     let whole = expected.len() as u64 * blocks(&Change::plain(), bytes);
     let (mut line, mut piece, mut seen) = (String::new(), Vec::new(), 0_u64);
+    let mut wrong = None;
     loop {
         line.clear();
         reader.read_line(&mut line)?;
         let size = usize::from_str_radix(line.trim_end(), 16);
         let size = size.with_context(|| format!("{line:?} is no size of a chunk"))?;
         if size == 0 {
+            if let Some(wrong) = wrong {
+                bail!("it is wrong {wrong}");
+            }
             ensure!(
                 seen == whole,
                 "it has {seen} bytes, and should have {whole}"
@@ -190,9 +194,9 @@ fn compare(reader: &mut impl BufRead, change: Change, bytes: u64) -> Result<()> 
         while !rest.is_empty() {
             let here = &expected[usize::try_from(seen % expected.len() as u64)?..];
             let length = here.len().min(rest.len());
-            if rest[..length] != here[..length] {
+            if wrong.is_none() && rest[..length] != here[..length] {
                 let found = String::from_utf8_lossy(&rest[..length.min(200)]);
-                bail!("it is wrong in the {length} bytes after byte {seen}: {found}");
+                wrong = Some(format!("in the {length} bytes after byte {seen}: {found}"));
             }
             seen += length as u64;
             rest = &rest[length..];

@@ -2,8 +2,9 @@
 //!
 //! `hostile` has a plugin of each class take a tenth of the traffic, and looks
 //! what the rest of it notices. `reload` replaces a plugin again and again under
-//! load. `bodies` sends bodies of a gigabyte through filters. All write a table and a record into `target/soak`, and end with an
-//! error if a bound is broken.
+//! load. `bodies` sends bodies of a gigabyte through filters. `identity` has an
+//! identity provider go away. All write a table and a record into `target/soak`,
+//! and end with an error if a bound is broken.
 //!
 //! `stage` has the origin and starts gateways; `guests` builds the plugins, which
 //! are those of the tests; `sender` runs the load generator of `benches/load`.
@@ -16,6 +17,8 @@ mod giant;
 pub(crate) mod guests;
 mod hostile;
 mod hostile_report;
+mod identity;
+mod issuer;
 mod reload;
 mod reload_report;
 mod report;
