@@ -13,9 +13,12 @@ mod configuration;
 mod issuer;
 mod keys;
 mod paths;
+mod places;
 mod remote;
 mod schema;
 mod sources;
+mod vectors;
+mod world;
 
 use issuer::{Issuer, NOW};
 use jwt_auth::JwtAuth;

@@ -1,84 +1,12 @@
 //! Keys that the issuer publishes: fetched by one for all, kept while it is down.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use portcullis_sdk::http::Error;
 use portcullis_sdk::testing::*;
 
+use crate::world::{ISSUER, SECOND, SET, World, key_set, named};
 use crate::*;
-
-const SET: &str = "https://id.example.com/keys";
-const ISSUER: &str = "https://id.example.com";
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A gateway beside an issuer whose answers can be changed.
-struct World {
-    gateway: Gateway,
-    set: Rc<RefCell<HttpResponse>>,
-}
-
-impl World {
-    fn with_keys(keys: Value) -> Self {
-        let gateway = Gateway::new();
-        let set = Rc::new(RefCell::new(key_set(keys)));
-        let answer = Rc::clone(&set);
-        gateway.on_http(move |request| match request.url() {
-            SET => answer.borrow().clone(),
-            "https://id.example.com/.well-known/openid-configuration" => {
-                HttpResponse::new(200).json(&json!({ "issuer": ISSUER, "jwks_uri": SET }))
-            }
-            _ => HttpResponse::new(404),
-        });
-        Self { gateway, set }
-    }
-
-    fn answers(&self, response: HttpResponse) {
-        self.set.replace(response);
-    }
-
-    /// An instance on some worker; its start hook is not called.
-    fn instance(&self) -> JwtAuth {
-        step(
-            &self.gateway,
-            json!({ "algorithms": ["ES256", "EdDSA"], "jwks_url": SET }),
-        )
-    }
-
-    /// The first instance, which starts.
-    fn started(&self) -> JwtAuth {
-        let mut step = self.instance();
-        assert_eq!(self.gateway.run_start(&mut step), Ok(()));
-        step
-    }
-
-    /// What a token gets of an instance.
-    fn status(&self, step: &mut JwtAuth, token: &str) -> u16 {
-        match self.gateway.exchange(bearer(token)).run_request(step) {
-            Reply::Next => 200,
-            Reply::Answer(answer) => answer.status(),
-            Reply::Failed(why) => panic!("{why}"),
-        }
-    }
-
-    /// How often the issuer was asked since the last call.
-    fn asked(&self) -> usize {
-        self.gateway.http_requests().len()
-    }
-}
-
-fn key_set(keys: Value) -> HttpResponse {
-    HttpResponse::new(200).json(&json!({ "keys": keys }))
-}
-
-/// A token of a key with this name.
-fn named(issuer: &Issuer, kid: &str) -> String {
-    issuer.with_header(
-        json!({ "kid": kid }),
-        &claims(json!({ "exp": NOW + 90_000 })),
-    )
-}
 
 #[test]
 fn all_instances_know_the_keys_that_one_has_fetched() {
