@@ -156,9 +156,9 @@ fn no_body_gets_by_unasked() {
 
 /// A key set, and tokens of its one key, good until the year 2100; the second
 /// names a key that there is not.
-const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"demo","use":"sig","alg":"ES256","x":"Q8DIkLlIrh40B5PwoE3jhlx7KzysPv8Kbec6M2WyU9w","y":"DLVi_IaYsWdsi8l31110u2bW8H7M8GrfXFD3VIODZm4"}]}"#;
-const KNOWN: &str = "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImRlbW8ifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkwMTAiLCJzdWIiOiJhbm4iLCJleHAiOjQxMDI0NDQ4MDB9.fas3iIVhQtBFArFChpaJVfhzi85C5LZ50J1U5xqsh2tAZAC3Qi2Oppw1E7gEq91So3lLt0dUHBH76mksueZ1aQ";
-const UNKNOWN: &str = "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InVua25vd24ifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkwMTAiLCJzdWIiOiJhbm4iLCJleHAiOjQxMDI0NDQ4MDB9.6EzlH2Ka4_5YpPq5ECwDvBVAm7KDsNFlD-Qf3VLj_Da-80UANPNHbxLG8l2V19_d59apg76MIKPM7XikK1F-9Q";
+pub(crate) const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"demo","use":"sig","alg":"ES256","x":"Q8DIkLlIrh40B5PwoE3jhlx7KzysPv8Kbec6M2WyU9w","y":"DLVi_IaYsWdsi8l31110u2bW8H7M8GrfXFD3VIODZm4"}]}"#;
+pub(crate) const KNOWN: &str = "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImRlbW8ifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkwMTAiLCJzdWIiOiJhbm4iLCJleHAiOjQxMDI0NDQ4MDB9.fas3iIVhQtBFArFChpaJVfhzi85C5LZ50J1U5xqsh2tAZAC3Qi2Oppw1E7gEq91So3lLt0dUHBH76mksueZ1aQ";
+pub(crate) const UNKNOWN: &str = "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InVua25vd24ifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkwMTAiLCJzdWIiOiJhbm4iLCJleHAiOjQxMDI0NDQ4MDB9.6EzlH2Ka4_5YpPq5ECwDvBVAm7KDsNFlD-Qf3VLj_Da-80UANPNHbxLG8l2V19_d59apg76MIKPM7XikK1F-9Q";
 
 fn with_keys_of(upstream: &Upstream, issuer: &Asked, allow: &str) -> String {
     let url = format!("http://{}", issuer.server.address);

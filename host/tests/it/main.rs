@@ -24,6 +24,7 @@ mod hostile_files;
 mod hostile_words;
 mod http2;
 mod identity;
+mod identity_hostile;
 mod layers;
 mod limits;
 mod listeners_tls;
