@@ -5,6 +5,9 @@
 //! Called by `proxy` on each message. Fields about the client are replaced,
 //! never extended: what an untrusted peer says of itself is not passed on.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proof;
+
 use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};

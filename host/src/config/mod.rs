@@ -55,6 +55,8 @@ mod tls;
 mod toml;
 mod yaml;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proof;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,8 @@
 //! gateway may be lenient in another way, and then a request could be hidden in
 //! another's body. Knows where messages begin and end, and nothing else of them.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proof;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,9 @@
 //! A request that two parties could read in two ways is refused here
 //! (RFC 9112 §3.2, §6.1): what passes has one host, one framing and a path.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proof;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, request::Parts,
     uri::Authority,
@@ -43,6 +46,7 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
     }
     if version == Version::HTTP_2 {
         check_authority(&uri, &headers)?;
+        check_target(&uri)?;
         join_cookies(&mut headers)?;
     }
     check_framing(&headers)?;
@@ -93,6 +97,19 @@ fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
             Error::BadRequest(":authority and the Host header contradict each other"),
         ),
         _ => Ok(()),
+    }
+}
+
+/// No backslash, which many read as a slash, and nothing beyond ASCII. Over HTTP/1.1
+/// the framing has seen to it.
+fn check_target(uri: &Uri) -> Result<(), Error> {
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let is_of_a_uri = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    match target.bytes().all(is_of_a_uri) {
+        true => Ok(()),
+        false => Err(Error::BadRequest(
+            "the request target has a character that no URI has",
+        )),
     }
 }
 

@@ -4,6 +4,9 @@
 //! Without it a route that protects `/admin` could be walked round: by `/x/../admin`,
 //! `/%61dmin`, `//admin` or `/admin;x`, where the upstream reads the same as `/admin`.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proof;
+
 use std::borrow::Cow;
 
 use http::Uri;

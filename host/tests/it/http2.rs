@@ -94,6 +94,20 @@ fn a_head_that_could_be_read_in_two_ways_is_refused() {
     let whole = client.send("TRACE", "/", &[], "").expect("a reply");
     assert_eq!(whole.reply.status, 501);
     assert_eq!(upstream.hits(), 1);
+    // Targets as the library hands them on, which over HTTP/1.1 do not come so far.
+    for path in ["/a\\..\\admin", "/a?b\\c", "/\u{e9}"] {
+        let mut head = GET.to_vec();
+        head[2].1 = path;
+        let mut client = Frames::connect(gateway.address);
+        client.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&head));
+        let answer = std::iter::from_fn(|| client.next())
+            .find(|frame| matches!(frame.kind, RST_STREAM | HEADERS))
+            .expect("an answer");
+        // 400 has an entry of its own in HPACK's table (RFC 7541, appendix A).
+        let refused = answer.kind == RST_STREAM || answer.payload.first() == Some(&0x8c);
+        assert!(refused, "{path}: {answer:?}");
+    }
+    assert_eq!(upstream.hits(), 1);
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl Source {
         let parts = self.path.components();
         let names = parts.filter_map(|part| part.as_os_str().to_str());
         let mut names = names.map(|name| name.trim_end_matches(".rs"));
-        names.any(|name| ["tests", "stress", "vectors"].contains(&name))
+        names.any(|name| ["tests", "stress", "vectors", "proof"].contains(&name))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `exchange`, its first part: the request.
 
-use http::{Uri, uri::PathAndQuery};
 use wasmtime::{
     AsContextMut, Result, bail,
     component::{WasmList, WasmStr},
@@ -10,13 +9,11 @@ use super::{
     super::{linker::Functions, wit::Refusal},
     Caller,
     fields::{self, Field},
+    rules,
 };
 
 /// Names that one batched read may ask for.
 const MOST_NAMES: usize = 256;
-
-/// The longest path with query that may be set, in bytes.
-const LONGEST_PATH: usize = 8 << 10;
 
 pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
     instance.func_wrap("method", method)?;
@@ -118,69 +115,10 @@ fn remove_request_header(mut caller: Caller<'_>, (name,): (WasmStr,)) -> Result<
 
 fn set_path(mut caller: Caller<'_>, (path,): (WasmStr,)) -> Changed {
     caller.data().exchange()?;
-    let uri = with_path(&caller.data().exchange()?.uri, &path.to_str(&caller)?);
+    let uri = rules::with_path(&caller.data().exchange()?.uri, &path.to_str(&caller)?);
     let exchange = caller.data_mut().request()?;
     Ok((exchange.and_then(|exchange| {
         exchange.uri = uri?;
         Ok(())
     }),))
-}
-
-/// The same with another path, and with another query if the path holds one.
-fn with_path(uri: &Uri, path: &str) -> Result<Uri, Refusal> {
-    let joined = match uri.query() {
-        Some(query) if !path.contains('?') => format!("{path}?{query}"),
-        _ => path.to_owned(),
-    };
-    if joined.len() > LONGEST_PATH {
-        return Err(Refusal::TooLarge);
-    }
-    if !path.starts_with('/') || !joined.bytes().all(allowed) || !escapes_are_whole(&joined) {
-        return Err(Refusal::Invalid);
-    }
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(joined).map_err(|_| Refusal::Invalid)?);
-    Uri::from_parts(parts).map_err(|_| Refusal::Invalid)
-}
-
-/// What RFC 3986 allows in a path and a query, and what clients send there
-/// all the same and no server reads otherwise: `[`, `]`, `|`, `"`, `{`, `}`.
-fn allowed(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|\"{}".contains(&byte)
-}
-
-fn escapes_are_whole(text: &str) -> bool {
-    let whole = |escape: &str| matches!(escape.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
-    text.split('%').skip(1).all(whole)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_set_whole_or_not_at_all() {
-        let uri = Uri::from_static("/a/b?c=d");
-        let long = format!("/{}", "x".repeat(LONGEST_PATH));
-        for (path, expected) in [
-            ("/x", Ok("/x?c=d")),
-            ("/x?y", Ok("/x?y")),
-            ("/x?", Ok("/x?")),
-            ("/x%20y/{z}", Ok("/x%20y/{z}?c=d")),
-            ("", Err(Refusal::Invalid)),
-            ("x", Err(Refusal::Invalid)),
-            ("http://other/x", Err(Refusal::Invalid)),
-            ("/x#y", Err(Refusal::Invalid)),
-            ("/x y", Err(Refusal::Invalid)),
-            ("/x\\y", Err(Refusal::Invalid)),
-            ("/x\r\nhost: y", Err(Refusal::Invalid)),
-            ("/\u{e9}", Err(Refusal::Invalid)),
-            ("/x%2", Err(Refusal::Invalid)),
-            ("/x%zz", Err(Refusal::Invalid)),
-            (&long, Err(Refusal::TooLarge)),
-        ] {
-            let set = with_path(&uri, path).map(|uri| uri.to_string());
-            assert_eq!(set, expected.map(str::to_owned), "{path}");
-        }
-    }
 }

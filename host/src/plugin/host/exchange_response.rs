@@ -1,7 +1,7 @@
 //! `exchange`, its second part: the response, and an answer of the filter's own.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use wasmtime::{
     Result,
     component::{WasmList, WasmStr},
@@ -16,6 +16,7 @@ use super::{
     super::{data::Hook, linker::Functions, wit::Refusal},
     Caller,
     fields::{self, Field, MOST_FIELDS},
+    rules,
 };
 
 pub(super) fn define(instance: &mut Functions<'_>) -> Result<()> {
@@ -67,7 +68,7 @@ type Changed = Result<(Result<(), Refusal>,)>;
 fn set_response_status(mut caller: Caller<'_>, (status,): (u16,)) -> Changed {
     let response = caller.data_mut().response()?;
     Ok((response.and_then(|response| {
-        response.status = checked_status(status)?;
+        response.status = rules::status(status)?;
         Ok(())
     }),))
 }
@@ -124,7 +125,7 @@ fn respond(mut caller: Caller<'_>, (status, fields, body): (u16, Fields, WasmLis
     if matches!(caller.data().hook, Hook::Completion | Hook::Pick) {
         return Ok((Err(Refusal::WrongPhase),));
     }
-    let status = match checked_status(status) {
+    let status = match rules::status(status) {
         Ok(status) => status,
         Err(refusal) => return Ok((Err(refusal),)),
     };
@@ -166,12 +167,4 @@ pub(super) fn answer_headers(
         }
     }
     Ok(Ok(headers))
-}
-
-/// A status that a client may get as the last word.
-pub(super) fn checked_status(status: u16) -> Result<StatusCode, Refusal> {
-    match status {
-        200..=599 => StatusCode::from_u16(status).map_err(|_| Refusal::Invalid),
-        _ => Err(Refusal::Invalid),
-    }
 }

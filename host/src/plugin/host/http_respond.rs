@@ -15,8 +15,9 @@ use super::{
         wit::{self, Refusal},
     },
     Caller,
-    exchange_response::{Fields, answer_headers, checked_status},
+    exchange_response::{Fields, answer_headers},
     fields::MOST_FIELDS,
+    rules,
 };
 
 /// Parts that one answer may have.
@@ -35,7 +36,7 @@ pub(super) fn respond(
     if matches!(caller.data().hook, Hook::Completion | Hook::Pick) {
         return Ok((Err(Refusal::WrongPhase),));
     }
-    let status = match checked_status(status) {
+    let status = match rules::status(status) {
         Ok(status) => status,
         Err(refusal) => return Ok((Err(refusal),)),
     };

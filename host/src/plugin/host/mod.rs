@@ -23,6 +23,7 @@ mod http_respond;
 pub(super) mod log;
 pub(super) mod metrics;
 mod output;
+mod rules;
 pub(super) mod store;
 pub(super) mod wasi;
 pub(super) mod wasi_clocks;
