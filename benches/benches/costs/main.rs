@@ -2,6 +2,7 @@
 //! those whose name holds the text.
 
 mod balancers;
+mod bodies;
 mod boundary;
 mod filters;
 mod loading;
@@ -22,6 +23,7 @@ criterion_group!(
         boundary::benches,
         filters::benches,
         balancers::benches,
+        bodies::benches,
         state::benches,
         routing::benches,
         snapshots::benches,
