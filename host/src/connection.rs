@@ -77,6 +77,7 @@ pub fn spawn(
 
 fn client_fields(peer: SocketAddr, scheme: Scheme, entrance: &Entrance) -> ClientFields {
     let mut fields = ClientFields::new(peer.ip().to_canonical(), scheme);
+    fields.trust(&entrance.trusted());
     if entrance.hides() {
         fields.show_certificate(None);
     }

@@ -3,7 +3,12 @@
 //! `X-Forwarded-*` fields come, and every request has an id.
 //!
 //! Called by `proxy` on each message. Fields about the client are replaced,
-//! never extended: what an untrusted peer says of itself is not passed on.
+//! never extended: what an untrusted peer says of itself is not passed on, and
+//! what a trusted proxy says (`chain`) is said again in the gateway's own words.
+
+mod chain;
+#[cfg(test)]
+mod tests;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod proof;
@@ -13,13 +18,17 @@ use std::{cell::RefCell, net::IpAddr, sync::Arc};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::exchange::{RequestId, Scheme, TlsFacts};
+use crate::{
+    config::Networks,
+    exchange::{RequestId, Scheme, TlsFacts},
+};
 
 /// `X-Request-Id`.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
@@ -93,8 +102,19 @@ pub fn takes_trailers(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Removes what a peer says of whom it stands for.
+fn drop_claims(headers: &mut HeaderMap) {
+    let claim = |name: &HeaderName| name.as_str().starts_with("x-forwarded-");
+    if headers.keys().any(claim) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| claim(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+}
+
 /// What becomes of `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum ClientCert {
     /// The gateway does not know these fields.
     Pass,
@@ -125,6 +145,12 @@ pub struct ClientFields {
     scheme: Scheme,
     tls: Option<Arc<TlsFacts>>,
     client_cert: ClientCert,
+    /// Whose word is taken, if it is this client's.
+    trusted: Option<Networks>,
+    /// These are a trusted proxy's words: it may have said more.
+    told: bool,
+    /// The host that a trusted proxy was asked for.
+    forwarded_host: Option<HeaderValue>,
     forwarded_for: HeaderValue,
     /// The host that was asked for last, and `Forwarded` for it: connections
     /// rarely change hosts.
@@ -139,10 +165,33 @@ impl ClientFields {
             scheme,
             tls: None,
             client_cert: ClientCert::Pass,
+            trusted: None,
+            told: false,
+            forwarded_host: None,
             forwarded_for: HeaderValue::from_str(&client.to_string())
                 .expect("invariant: an address is a header value"),
             forwarded: RefCell::new(None),
         }
+    }
+
+    /// Takes the client's word on whom it stands for, if it is one of these.
+    pub fn trust(&mut self, proxies: &Networks) {
+        self.trusted = proxies.contains(self.client).then(|| proxies.clone());
+    }
+
+    /// The fields for whom a trusted proxy stands for in this request; none if
+    /// the client is no such proxy.
+    pub fn told(&self, headers: &HeaderMap) -> Option<Self> {
+        let trusted = self.trusted.as_ref()?;
+        let client = chain::client(headers, self.client, trusted);
+        let scheme = chain::scheme(headers).unwrap_or(self.scheme);
+        Some(Self {
+            tls: self.tls.clone(),
+            client_cert: self.client_cert.clone(),
+            told: true,
+            forwarded_host: chain::host(headers),
+            ..Self::new(client, scheme)
+        })
     }
 
     /// Adds what is known of the connection's TLS.
@@ -177,11 +226,21 @@ impl ClientFields {
     /// Sets the fields on a request that goes upstream. `host` is the `Host`
     /// that the client sent.
     ///
+    /// `Forwarded` and `X-Real-IP` are nobody's word but the gateway's; the latter
+    /// is there only if it was before.
+    ///
     /// # Errors
     ///
     /// The request goes in a circle: it is not to be forwarded.
     pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) -> Result<(), Loops> {
+        if !self.told {
+            drop_claims(headers);
+        }
+        let host = self.forwarded_host.as_ref().unwrap_or(host);
         headers.insert(X_FORWARDED_FOR, self.forwarded_for.clone());
+        if headers.contains_key(X_REAL_IP) {
+            headers.insert(X_REAL_IP, self.forwarded_for.clone());
+        }
         headers.insert(X_FORWARDED_HOST, host.clone());
         headers.insert(
             X_FORWARDED_PROTO,
@@ -267,95 +326,4 @@ fn new_id() -> HeaderValue {
     }
     HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text))
         .expect("invariant: hexadecimal digits are a header value")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields
-            .iter()
-            .map(|&(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn hop_by_hop_fields_go_and_the_rest_stays() {
-        let mut fields = headers(&[
-            ("connection", "close, x-secret"),
-            ("x-secret", "1"),
-            ("keep-alive", "timeout=5"),
-            ("proxy-connection", "keep-alive"),
-            ("te", "trailers"),
-            ("transfer-encoding", "chunked"),
-            ("upgrade", "websocket"),
-            ("accept", "*/*"),
-        ]);
-        strip_hop_by_hop(&mut fields, false);
-        assert_eq!(fields, headers(&[("accept", "*/*")]));
-    }
-
-    #[test]
-    fn fields_of_the_client_replace_what_it_claims() {
-        let mut fields = headers(&[
-            ("x-forwarded-for", "6.6.6.6"),
-            ("forwarded", "for=6.6.6.6"),
-            ("x-forwarded-proto", "https"),
-        ]);
-        let client = ClientFields::new([10, 0, 0, 9].into(), Scheme::Http);
-        let host = HeaderValue::from_static("example.com:8080");
-        assert_eq!(client.apply(&mut fields, &host), Ok(()));
-        assert_eq!(fields["x-forwarded-for"], "10.0.0.9");
-        assert_eq!(fields["x-forwarded-proto"], "http");
-        assert_eq!(fields["x-forwarded-host"], "example.com:8080");
-        assert_eq!(
-            fields["forwarded"],
-            "for=10.0.0.9;host=\"example.com:8080\";proto=http"
-        );
-        assert_eq!(fields["via"], "1.1 portcullis");
-        assert_eq!(fields.get_all("forwarded").iter().count(), 1);
-    }
-
-    #[test]
-    fn a_request_that_comes_again_and_again_loops() {
-        let client = ClientFields::new([10, 0, 0, 9].into(), Scheme::Http);
-        let host = HeaderValue::from_static("example.com");
-        let times = |count| vec!["1.1 portcullis"; count].join(" ,");
-        for (via, expected) in [
-            ("1.1 other, 1.0 proxy, 2 cache", Ok(())),
-            (&times(MOST_GATEWAYS - 1), Ok(())),
-            (&times(MOST_GATEWAYS), Err(Loops)),
-            (&times(20).replace("cullis", "cullis-eu"), Ok(())),
-        ] {
-            let mut fields = HeaderMap::new();
-            fields.insert("via", via.parse().unwrap());
-            assert_eq!(client.apply(&mut fields, &host), expected, "{via}");
-        }
-        let mut fields = HeaderMap::new();
-        for passed in 0..=MOST_GATEWAYS {
-            let expected = if passed < MOST_GATEWAYS {
-                Ok(())
-            } else {
-                Err(Loops)
-            };
-            assert_eq!(client.apply(&mut fields, &host), expected, "{passed}");
-        }
-    }
-
-    #[test]
-    fn an_id_is_kept_if_well_formed_and_else_made() {
-        let kept = request_id(&headers(&[("x-request-id", "trace-1/a")]));
-        assert_eq!(kept.as_str(), "trace-1/a");
-        for bad in ["", "a b", "a\"b", "a{b"] {
-            let made = request_id(&headers(&[("x-request-id", bad)]));
-            assert_eq!(made.as_str().len(), 32, "{bad:?}");
-        }
-        assert_ne!(new_id(), new_id());
-    }
 }

@@ -81,6 +81,8 @@ fn admit(
         return Err(Error::HeadTooLarge);
     }
     let head = head::check(parts)?;
+    let told = client.told(&head.headers);
+    let client = told.as_ref().unwrap_or(client);
     let local = worker.local();
     let path = head.matched.as_deref().unwrap_or(head.uri.path());
     let query = head.uri.query();

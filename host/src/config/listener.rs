@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    Admin, KeyPair, NamedFile, Position,
+    Admin, KeyPair, NamedFile, Networks, Position,
     address::socket,
+    networks::networks,
     reader::{Fields, Item},
     scalar::{boolean, choice},
     tls::{key_pair, named_file},
@@ -17,6 +18,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// What TLS is spoken with. None: none is.
     pub tls: Option<ListenerTls>,
+    /// Whose word on the client is taken. Default: nobody's.
+    pub trusted_proxies: Networks,
 }
 
 /// What TLS is spoken with on a listener.
@@ -59,7 +62,7 @@ pub enum TlsVersion {
 
 impl Listener {
     /// True if `new` can take the place of this one without a restart: what
-    /// differs is at most what TLS is spoken with.
+    /// differs is at most what TLS is spoken with, and who is trusted.
     pub fn can_become(&self, new: &Self) -> bool {
         self.address == new.address && self.tls.is_some() == new.tls.is_some()
     }
@@ -88,6 +91,7 @@ impl ListenerTls {
 pub(super) fn listeners(
     item: &Item<'_>,
     base: &Path,
+    trusted: &Networks,
     admin_item: Option<&Item<'_>>,
     admin: Option<&Admin>,
 ) -> Option<Vec<Listener>> {
@@ -104,16 +108,17 @@ pub(super) fn listeners(
         taken.push((admin.address, format!("the admin listener has it ({at})")));
     }
     let listeners = items.iter();
-    let listeners = listeners.filter_map(|item| listener(item, base, &mut taken));
+    let listeners = listeners.filter_map(|item| listener(item, base, trusted, &mut taken));
     Some(listeners.collect())
 }
 
 fn listener(
     item: &Item<'_>,
     base: &Path,
+    trusted: &Networks,
     taken: &mut Vec<(SocketAddr, String)>,
 ) -> Option<Listener> {
-    let fields = item.fields(&["address", "tls"])?;
+    let fields = item.fields(&["address", "tls", "trusted_proxies"])?;
     let tls = fields.get("tls");
     let tls = tls.map(|item| listener_tls(&item, base));
     let address = fields.require("address", "127.0.0.1:8080", socket)?;
@@ -131,6 +136,7 @@ fn listener(
             None => None,
             Some(tls) => Some(tls?),
         },
+        trusted_proxies: fields.read_or("trusted_proxies", trusted.clone(), networks),
     })
 }
 

@@ -34,6 +34,7 @@ mod load;
 mod matching;
 mod model;
 mod name;
+mod networks;
 mod node;
 mod origin;
 mod pattern;
@@ -70,6 +71,7 @@ pub use model::{
     Admin, CompileLimits, Config, HealthCheck, Instance, Isolation, Limits, Match, NamedPlugin,
     OnError, PluginConfig, PluginLimits, Plugins, QuarantinePolicy, Route, Service, Step,
 };
+pub use networks::Networks;
 pub use origin::Origin;
 pub use pattern::{BadPattern, PathPattern, Segment};
 pub use plugins::CACHE_SIZE;

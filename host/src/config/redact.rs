@@ -71,6 +71,7 @@ fn listener(listener: &Listener) -> Value {
     json!({
         "address": listener.address.to_string(),
         "tls": listener.tls.as_ref().map(tls),
+        "trusted_proxies": listener.trusted_proxies.shown(),
     })
 }
 

@@ -3,11 +3,12 @@
 use std::{cell::RefCell, num::NonZeroUsize, path::Path, thread};
 
 use super::{
-    Admin, Config, Diagnostics, Limits, Plugins,
+    Admin, Config, Diagnostics, Limits, Networks, Plugins,
     admin::admin,
     alike::note_routes_alike,
     limits::limits,
     listener::listeners,
+    networks::networks,
     node::Value,
     plugins::plugins,
     reader::{Fields, Item},
@@ -34,6 +35,7 @@ pub(super) fn config(
         "services",
         "routes",
         "limits",
+        "trusted_proxies",
     ])?;
     let base = file.parent().unwrap_or(Path::new(""));
     let workers = fields.read_or("workers", cores(), |item| {
@@ -43,8 +45,10 @@ pub(super) fn config(
         Some(item) => admin(&item),
         None => Some(Admin::default()),
     };
+    let trusted = fields.read_or("trusted_proxies", Networks::default(), networks);
     let listeners = fields.require("listeners", "[{ address: \"127.0.0.1:8080\" }]", |item| {
-        listeners(item, base, fields.get("admin").as_ref(), admin.as_ref())
+        let admin_item = fields.get("admin");
+        listeners(item, base, &trusted, admin_item.as_ref(), admin.as_ref())
     });
     let names = service_names(&fields);
     let beside = Plugins::beside(base);

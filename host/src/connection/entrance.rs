@@ -12,13 +12,14 @@ use arc_swap::ArcSwap;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::tls::ServerTls;
+use crate::{config::Networks, tls::ServerTls};
 
 /// What holds for all connections of one listener, on all workers.
 #[derive(Debug, Default)]
 pub struct Entrance {
     tls: Option<ArcSwap<ServerTls>>,
     hides: AtomicBool,
+    trusted: ArcSwap<Networks>,
 }
 
 /// Why there is no TLS on a connection.
@@ -34,10 +35,12 @@ pub(super) enum HandshakeError {
 
 impl Entrance {
     /// One that speaks TLS, or does not. `hides`: see [`Entrance::hide`].
-    pub fn new(tls: Option<Arc<ServerTls>>, hides: bool) -> Self {
+    /// `trusted`: see [`Entrance::trust`].
+    pub fn new(tls: Option<Arc<ServerTls>>, hides: bool, trusted: Networks) -> Self {
         Self {
             tls: tls.map(ArcSwap::new),
             hides: AtomicBool::new(hides),
+            trusted: ArcSwap::from_pointee(trusted),
         }
     }
 
@@ -53,6 +56,17 @@ impl Entrance {
     /// certificates, they believe it whichever listener a request came by.
     pub fn hide(&self, hides: bool) {
         self.hides.store(hides, Ordering::Relaxed);
+    }
+
+    /// Takes the word of these, on connections from now on, on whom they stand
+    /// for.
+    pub fn trust(&self, proxies: Networks) {
+        self.trusted.store(Arc::new(proxies));
+    }
+
+    /// Whose word is taken.
+    pub(super) fn trusted(&self) -> Arc<Networks> {
+        self.trusted.load_full()
     }
 
     pub(super) fn hides(&self) -> bool {

@@ -40,7 +40,11 @@ impl Entrances {
             sockets.push(listener::bind(configured.address, workers.get()).map_err(failed)?);
             started.push(Started {
                 configured: configured.clone(),
-                entrance: Arc::new(Entrance::new(tls.clone(), hides)),
+                entrance: Arc::new(Entrance::new(
+                    tls.clone(),
+                    hides,
+                    configured.trusted_proxies.clone(),
+                )),
             });
         }
         Ok((Self(started), sockets))
@@ -67,7 +71,7 @@ impl Entrances {
             .collect()
     }
 
-    /// Takes over what a new snapshot says of TLS, for connections from now on.
+    /// Takes over what a new snapshot says of TLS and of whom to trust, for connections from now on.
     pub(super) fn follow(&self, snapshot: &Snapshot) {
         let hides = forwards(snapshot);
         self.0.iter().for_each(|of| of.entrance.hide(hides));
@@ -75,7 +79,11 @@ impl Entrances {
         for (listener, tls) in new.zip(&snapshot.tls.servers) {
             let started = self.0.iter();
             let mut same = started.filter(|started| started.configured.can_become(listener));
-            if let (Some(started), Some(tls)) = (same.next(), tls) {
+            let Some(started) = same.next() else {
+                continue;
+            };
+            started.entrance.trust(listener.trusted_proxies.clone());
+            if let Some(tls) = tls {
                 started.entrance.change(Arc::clone(tls));
             }
         }

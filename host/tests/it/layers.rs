@@ -37,6 +37,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "config",
             "exchange",
             "forwarding",
+            "observe",
             "proxy",
             "respond",
             "tls",
@@ -46,7 +47,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("crypto", &[]),
     ("discovery", &["config", "tls", "upstream"]),
     ("exchange", &[]),
-    ("forwarding", &["exchange"]),
+    ("forwarding", &["config", "exchange"]),
     (
         "gateway",
         &[
@@ -114,6 +115,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "discovery",
             "exchange",
             "forwarding",
+            "observe",
             "pipeline",
             "respond",
             "router",

@@ -14,6 +14,7 @@ mod bench;
 mod bodies;
 mod breaker;
 mod check;
+mod clients;
 mod compiling;
 mod drain;
 mod forwarding;

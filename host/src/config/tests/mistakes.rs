@@ -48,7 +48,7 @@ fn mistakes_of_the_whole_file() {
         ),
         (
             "tls: {}",
-            "3:1: tls: unknown key\n  hint: known: workers, listeners, admin, plugins, services, routes, limits",
+            "3:1: tls: unknown key\n  hint: known: workers, listeners, admin, plugins, services, routes, limits, trusted_proxies",
         ),
         (
             "routes: {}",
@@ -160,6 +160,12 @@ fn mistakes_of_listeners() {
             "1:24: listeners[0].address: expected text, found a number\n  hint: put it in quotes: \"8080\"",
         ),
         (
+            "listeners: [{ address: '127.0.0.1:1', trusted_proxies: [10.0.0.1/8, ten, '::/129', 10.0.0.1] }]",
+            "1:57: listeners[0].trusted_proxies[0]: `10.0.0.1/8` has bits beyond its prefix\n  hint: did you mean `10.0.0.0/8`?\n\
+             1:69: listeners[0].trusted_proxies[1]: `ten` is not a network\n  hint: an address, and how many bits are the network's: `10.0.0.0/8`, `\"fd00::/8\"`\n\
+             1:74: listeners[0].trusted_proxies[2]: `::/129` is not a network\n  hint: an address, and how many bits are the network's: `10.0.0.0/8`, `\"fd00::/8\"`",
+        ),
+        (
             "listeners: [{ address: 'localhost:8080' }]",
             "1:24: listeners[0].address: `localhost:8080` is not an address\n  hint: an IP address and a port: `127.0.0.1:8080`, `0.0.0.0:8080` for all",
         ),
@@ -177,7 +183,7 @@ fn mistakes_of_listeners() {
         ),
         (
             "[]",
-            "1:1: expected a map, found a list\n  hint: its keys are: workers, listeners, admin, plugins, services, routes, limits",
+            "1:1: expected a map, found a list\n  hint: its keys are: workers, listeners, admin, plugins, services, routes, limits, trusted_proxies",
         ),
         (
             "# nothing",
