@@ -18,6 +18,7 @@ use super::{
     filter::{self, BalancerMetrics, CallSeries, FilterMetrics},
     plugin::PluginMetrics,
     process,
+    refused::{Refusals, Refused},
     registry::Registry,
     route::{self, RouteMetrics, RouteSeries},
 };
@@ -32,6 +33,7 @@ pub struct Metrics {
     unrouted: Arc<RouteSeries>,
     plugins: PluginMetrics,
     connections: Connections,
+    refused: Refusals,
     handshake_failures: AtomicU64,
     certificates: OnceLock<Source<Vec<CertificateExpiry>>>,
     upstream_connections: Connections,
@@ -84,6 +86,7 @@ impl Metrics {
             unrouted: Arc::new(RouteSeries::new(String::new())),
             plugins: PluginMetrics::default(),
             connections: Connections::default(),
+            refused: Refusals::default(),
             handshake_failures: AtomicU64::new(0),
             certificates: OnceLock::new(),
             upstream_connections: Connections::default(),
@@ -120,6 +123,11 @@ impl Metrics {
     /// A request that no route matched was answered. One atomic addition.
     pub fn unrouted(&self, status: StatusCode) {
         self.unrouted.count(status.as_u16());
+    }
+
+    /// Something of a client was refused at the edge. One atomic addition.
+    pub fn refused(&self, why: Refused) {
+        self.refused.count(why);
     }
 
     /// A client has connected: counts until the returned value is dropped.
@@ -203,6 +211,7 @@ impl Metrics {
         self.render_health(&mut out);
         self.connections
             .render("portcullis_connections", "Connections of clients", &mut out);
+        self.refused.render(&mut out);
         self.render_tls(&mut out);
         let name = "portcullis_upstream_connections";
         self.upstream_connections
