@@ -2,6 +2,7 @@
 //! it passes and held to its limit; or one of the gateway's own.
 
 mod own;
+mod patience;
 mod pipe;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,6 +23,7 @@ use crate::{
 };
 
 pub use own::{Own, Parts, Writer};
+pub use patience::Patience;
 pub use pipe::{Piped, Sender, pipe};
 
 /// The next part of a body, as filters see it: of frames that are neither bytes
@@ -57,6 +60,7 @@ where
 pub struct Meter {
     bytes: Cell<u64>,
     pending: Cell<bool>,
+    answered: Cell<bool>,
     broken: Cell<Option<BodyError>>,
 }
 
@@ -71,11 +75,18 @@ impl Meter {
         self.pending.get()
     }
 
+    /// Says whether the response is on its way: then this body may stand still for
+    /// as long as that one moves.
+    pub fn answered(&self, answered: bool) {
+        self.answered.set(answered);
+    }
+
     /// The error that the body's own failure stands for, if it failed: it is
     /// the client's, not the upstream's, whatever the upstream says of it.
     pub fn error(&self) -> Option<Error> {
         self.broken.get().map(|error| match error {
             BodyError::TooLarge => Error::BodyTooLarge,
+            BodyError::Slow => Error::ClientSlow,
             BodyError::Client | BodyError::Filter => Error::ClientGone,
         })
     }
@@ -87,6 +98,9 @@ pub enum BodyError {
     /// More bytes than the limit.
     #[error("the request's body is over the limit")]
     TooLarge,
+    /// The client sent nothing for too long.
+    #[error("the client sent nothing for too long")]
+    Slow,
     /// The client broke off, or its framing is malformed.
     #[error("the client broke off while sending its body")]
     Client,
@@ -115,11 +129,13 @@ pub struct Metered {
     incoming: Incoming,
     meter: Rc<Meter>,
     limit: u64,
+    patience: Patience,
 }
 
 impl RequestBody {
-    /// The body of a request that came in, with its limit in bytes.
-    pub fn new(incoming: Incoming, meter: Rc<Meter>, limit: u64) -> Self {
+    /// The body of a request that came in, with its limit in bytes, and how long
+    /// its client may send nothing while it is waited for.
+    pub fn new(incoming: Incoming, meter: Rc<Meter>, limit: u64, timeout: Duration) -> Self {
         match incoming.is_end_stream() {
             true => Self::Empty,
             false => {
@@ -128,6 +144,7 @@ impl RequestBody {
                     incoming,
                     meter,
                     limit,
+                    patience: Patience::new(timeout),
                 })
             }
         }
@@ -182,7 +199,13 @@ impl Metered {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        if polled.is_pending() && self.poll_slow(cx).is_ready() {
+            return self.broken(BodyError::Slow);
+        }
+        let frame = ready!(polled);
+        self.patience.moved();
+        let Some(frame) = frame else {
             self.meter.pending.set(false);
             return Poll::Ready(None);
         };
@@ -201,6 +224,16 @@ impl Metered {
             self.meter.pending.set(!self.incoming.is_end_stream());
         }
         Poll::Ready(Some(Ok(frame)))
+    }
+
+    /// Ready when the client has sent nothing for too long.
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.patience.poll_over(cx));
+        if !self.meter.answered.get() {
+            return Poll::Ready(());
+        }
+        self.patience.moved();
+        self.patience.poll_over(cx)
     }
 
     fn broken(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

@@ -15,8 +15,12 @@ mod head;
 mod path;
 mod pump;
 mod reframe;
+mod refusal;
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
@@ -27,6 +31,7 @@ pub use body::ResponseBody;
 use body::{Content, HeldResponse};
 use flight::Flight;
 use pump::Pump;
+use refusal::Refusal;
 
 use crate::{
     body::{Meter, RequestBody},
@@ -57,7 +62,7 @@ pub async fn serve(
             }
             run(worker, flight, incoming).await
         }
-        Err(error) => refused(worker, &error, &request_id, call),
+        Err(refusal) => refused(worker, &refusal, &request_id, call),
     }
 }
 
@@ -65,7 +70,7 @@ pub async fn serve(
 /// one way or another; `why` says what was wrong with it.
 pub fn refuse(worker: &Worker, why: &'static str) -> Response<ResponseBody> {
     let request_id = forwarding::request_id(&HeaderMap::new());
-    refused(worker, &Error::BadRequest(why), &request_id, false)
+    refused(worker, &Error::BadRequest(why).into(), &request_id, false)
 }
 
 /// Checks the head and finds the route. An error here has no pipeline yet.
@@ -75,10 +80,10 @@ fn admit(
     parts: http::request::Parts,
     request_id: RequestId,
     started: Instant,
-) -> Result<Flight, Error> {
+) -> Result<Flight, Refusal> {
     // hyper holds HTTP/1.1 to it, and HTTP/2 to the bytes of the head only.
     if parts.headers.len() > worker.limits().request_headers {
-        return Err(Error::HeadTooLarge);
+        return Err(Error::HeadTooLarge.into());
     }
     let head = head::check(parts)?;
     let told = client.told(&head.headers);
@@ -99,8 +104,10 @@ fn admit(
                     .map(|(name, value)| (name.into(), value.into()))
                     .collect(),
             ),
-            Found::MethodNotAllowed { allow } => return Err(Error::MethodNotAllowed(allow)),
-            Found::NotFound => return Err(Error::NoRoute),
+            Found::MethodNotAllowed { allow } => {
+                return Err(Error::MethodNotAllowed(allow).into());
+            }
+            Found::NotFound => return Err(Error::NoRoute.into()),
         };
     let mut headers = head.headers;
     let takes_trailers = forwarding::takes_trailers(&headers);
@@ -134,7 +141,8 @@ async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Respons
     flight.meter = Some(Rc::clone(&meter));
     let result = match flight.request_filters().await {
         Ok(None) => {
-            let body = RequestBody::new(incoming, meter, worker.limits().request_body);
+            let limits = worker.limits();
+            let body = RequestBody::new(incoming, meter, limits.request_body, limits.body_timeout);
             match filtered(&mut flight, body).await {
                 Ok(body) => {
                     let response = forward::forward(worker, &mut flight, body).await;
@@ -146,8 +154,13 @@ async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Respons
         Ok(Some(answer)) => Err(Stop::Answer(Box::new(answer))),
         Err(error) => Err(error.into()),
     };
+    if let Err(Stop::Error(error)) = &result
+        && let Some(reason) = refusal::reason(error)
+    {
+        worker.metrics().refused(reason);
+    }
     let (head, content) = result.unwrap_or_else(|stop| stopped(&mut flight, stop));
-    finish(flight, head, content).await
+    finish(flight, head, content, worker.limits().stream_timeout).await
 }
 
 /// The request's body as it goes upstream: as it comes, or what the filters
@@ -220,6 +233,7 @@ async fn finish(
     mut flight: Flight,
     head: ResponseHead,
     mut content: Content,
+    timeout: Duration,
 ) -> Response<ResponseBody> {
     flight.exchange.response = Some(head);
     flight.exchange.phase = Phase::Response;
@@ -238,7 +252,7 @@ async fn finish(
         }
     }
     response(status, headers, &flight.request_id(), |_| {
-        ResponseBody::new(content, flight)
+        ResponseBody::new(content, flight, timeout)
     })
 }
 
@@ -277,12 +291,15 @@ async fn look_at_response(flight: &mut Flight, mut chain: Box<Chain>, content: &
 /// An answer without a route.
 fn refused(
     worker: &Worker,
-    error: &Error,
+    refusal: &Refusal,
     request_id: &RequestId,
     grpc: bool,
 ) -> Response<ResponseBody> {
-    let mut answer = respond::answer(error, request_id);
+    let mut answer = respond::answer(&refusal.error, request_id);
     worker.metrics().unrouted(answer.status);
+    if let Some(reason) = refusal.reason {
+        worker.metrics().refused(reason);
+    }
     if grpc && grpc::translate(&mut answer.status, &mut answer.headers) {
         answer.body = Bytes::new().into();
     }

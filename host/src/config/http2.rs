@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     duration::duration,
     reader::Item,
-    scalar::count,
+    scalar::{count, small},
     size::{GIB, KIB, size},
 };
 
@@ -26,6 +26,9 @@ pub struct Http2Limits {
     /// Requests that were taken back before anybody looked at them; more close
     /// the connection. Default 20.
     pub resets: usize,
+    /// Frames that carry nothing of a request, or take one back, in ten seconds;
+    /// more close the connection. Default 1,000.
+    pub control_frames: u32,
     /// How often a connection on which nothing comes is asked for a sign of life.
     /// Default 30 s.
     pub ping_interval: Duration,
@@ -43,6 +46,7 @@ impl Http2Limits {
         connection_window: 1 << 20,
         send_buffer: 64 << 10,
         resets: 20,
+        control_frames: 1_000,
         ping_interval: Duration::from_secs(30),
         ping_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),
@@ -63,6 +67,7 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
         "connection_window",
         "send_buffer",
         "resets",
+        "control_frames",
         "ping_interval",
         "ping_timeout",
         "idle_timeout",
@@ -84,6 +89,9 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
             usize::try_from(size(item, 16 * KIB..=GIB)?).ok()
         }),
         resets: fields.read_or("resets", usual.resets, |item| count(item, 1..=10_000)),
+        control_frames: fields.read_or("control_frames", usual.control_frames, |item| {
+            small(item, 10..=1_000_000)
+        }),
         ping_interval: time("ping_interval", usual.ping_interval),
         ping_timeout: time("ping_timeout", usual.ping_timeout),
         idle_timeout: time("idle_timeout", usual.idle_timeout),

@@ -6,6 +6,7 @@ use super::{
     Admin, KeyPair, NamedFile, Networks, Position,
     address::socket,
     networks::networks,
+    node::Value,
     reader::{Fields, Item},
     scalar::{boolean, choice},
     tls::{key_pair, named_file},
@@ -20,6 +21,9 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// Whose word on the client is taken. Default: nobody's.
     pub trusted_proxies: Networks,
+    /// Who connects, and says by the PROXY protocol for whom. None: it is not
+    /// spoken.
+    pub proxy_protocol: Option<Networks>,
 }
 
 /// What TLS is spoken with on a listener.
@@ -64,7 +68,8 @@ impl Listener {
     /// True if `new` can take the place of this one without a restart: what
     /// differs is at most what TLS is spoken with, and who is trusted.
     pub fn can_become(&self, new: &Self) -> bool {
-        self.address == new.address && self.tls.is_some() == new.tls.is_some()
+        let same = self.address == new.address && self.proxy_protocol == new.proxy_protocol;
+        same && self.tls.is_some() == new.tls.is_some()
     }
 }
 
@@ -118,7 +123,7 @@ fn listener(
     trusted: &Networks,
     taken: &mut Vec<(SocketAddr, String)>,
 ) -> Option<Listener> {
-    let fields = item.fields(&["address", "tls", "trusted_proxies"])?;
+    let fields = item.fields(&["address", "tls", "trusted_proxies", "proxy_protocol"])?;
     let tls = fields.get("tls");
     let tls = tls.map(|item| listener_tls(&item, base));
     let address = fields.require("address", "127.0.0.1:8080", socket)?;
@@ -137,7 +142,20 @@ fn listener(
             Some(tls) => Some(tls?),
         },
         trusted_proxies: fields.read_or("trusted_proxies", trusted.clone(), networks),
+        proxy_protocol: match fields.get("proxy_protocol") {
+            None => None,
+            // One that cannot be read is none, rather than one without.
+            Some(item) => senders(&item)?,
+        },
     })
+}
+
+/// `true` for everybody, `false` for nobody, or who may send.
+fn senders(item: &Item<'_>) -> Option<Option<Networks>> {
+    match item.node.value {
+        Value::List(_) => networks(item).map(Some),
+        _ => boolean(item).map(|all| all.then(Networks::all)),
+    }
 }
 
 fn listener_tls(item: &Item<'_>, base: &Path) -> Option<ListenerTls> {

@@ -166,6 +166,25 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a TLS handshake with a client may take. Default 10 s.
     pub handshake_timeout: Duration,
+    /// Connections of one listener. Default 50,000; more are closed at once.
+    pub connections: usize,
+    /// Connections of one listener from one client. Default 1,000; more are closed
+    /// at once.
+    pub connections_per_client: usize,
+    /// Requests on one connection. Default 100,000; then it ends.
+    pub requests_per_connection: u64,
+    /// How long a connection may go on, give or take a tenth. Default 1 h.
+    pub connection_age: Duration,
+    /// How long a connection of HTTP/1.1 may be without a request after one.
+    /// Default 60 s.
+    pub keep_alive_timeout: Duration,
+    /// How long a client may send nothing of a body that is waited for. Default 30 s.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of a response. Default 30 s.
+    pub write_timeout: Duration,
+    /// How long both bodies of an exchange may stand still once the response has
+    /// begun. Default 5 min.
+    pub stream_timeout: Duration,
     /// What clients may do with HTTP/2.
     pub http2: Http2Limits,
     /// How long connecting to an instance may take. Default 1 s.

@@ -1,8 +1,8 @@
 //! Networks: blocks of addresses such as `10.0.0.0/8`, and their reader.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{reader::Item, scalar};
 
@@ -18,9 +18,10 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// True if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Those that have every address.
+    pub fn all() -> Self {
+        let any: [IpNet; 2] = [Ipv4Net::default().into(), Ipv6Net::default().into()];
+        any.into_iter().collect()
     }
 
     /// As they are written.
@@ -32,12 +33,6 @@ impl Networks {
 impl FromIterator<IpNet> for Networks {
     fn from_iter<I: IntoIterator<Item = IpNet>>(networks: I) -> Self {
         Self(networks.into_iter().collect())
-    }
-}
-
-impl fmt::Display for Networks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown().join(", "))
     }
 }
 

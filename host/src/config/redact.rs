@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Allow, Capability, Config, HealthCheck, Http2Limits, Instance, Isolation, KeyPair, Limits,
-    Listener, ListenerTls, Match, NamedFile, OnError, PluginConfig, PluginLimits, Plugins,
-    QuarantinePolicy, Retries, RetryOn, Route, Service, ServiceTls, Step, node::pointer_token,
-    size,
+    Listener, ListenerTls, Match, NamedFile, Networks, OnError, PluginConfig, PluginLimits,
+    Plugins, QuarantinePolicy, Retries, RetryOn, Route, Service, ServiceTls, Step,
+    node::pointer_token, size,
 };
 
 const HIDDEN: &str = "[redacted]";
@@ -72,6 +72,11 @@ fn listener(listener: &Listener) -> Value {
         "address": listener.address.to_string(),
         "tls": listener.tls.as_ref().map(tls),
         "trusted_proxies": listener.trusted_proxies.shown(),
+        "proxy_protocol": match &listener.proxy_protocol {
+            None => json!(false),
+            Some(senders) if *senders == Networks::all() => json!(true),
+            Some(senders) => json!(senders.shown()),
+        },
     })
 }
 
@@ -177,6 +182,14 @@ fn limits(limits: &Limits) -> Value {
         "request_body": size::shown(limits.request_body),
         "head_timeout": time(limits.head_timeout),
         "handshake_timeout": time(limits.handshake_timeout),
+        "connections": limits.connections,
+        "connections_per_client": limits.connections_per_client,
+        "requests_per_connection": limits.requests_per_connection,
+        "connection_age": time(limits.connection_age),
+        "keep_alive_timeout": time(limits.keep_alive_timeout),
+        "body_timeout": time(limits.body_timeout),
+        "write_timeout": time(limits.write_timeout),
+        "stream_timeout": time(limits.stream_timeout),
         "http2": http2(&limits.http2),
         "connect_timeout": time(limits.connect_timeout),
         "idle_connections": limits.idle_connections,
@@ -194,6 +207,7 @@ fn http2(limits: &Http2Limits) -> Value {
         "connection_window": size::shown(limits.connection_window.into()),
         "send_buffer": bytes(limits.send_buffer),
         "resets": limits.resets,
+        "control_frames": limits.control_frames,
         "ping_interval": time(limits.ping_interval),
         "ping_timeout": time(limits.ping_timeout),
         "idle_timeout": time(limits.idle_timeout),

@@ -12,14 +12,20 @@ use arc_swap::ArcSwap;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{config::Networks, tls::ServerTls};
+use super::gate::Gate;
+use crate::{
+    config::{Limits, Listener, Networks},
+    tls::ServerTls,
+};
 
 /// What holds for all connections of one listener, on all workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Entrance {
     tls: Option<ArcSwap<ServerTls>>,
     hides: AtomicBool,
     trusted: ArcSwap<Networks>,
+    senders: Option<Networks>,
+    gate: Arc<Gate>,
 }
 
 /// Why there is no TLS on a connection.
@@ -34,13 +40,20 @@ pub(super) enum HandshakeError {
 }
 
 impl Entrance {
-    /// One that speaks TLS, or does not. `hides`: see [`Entrance::hide`].
-    /// `trusted`: see [`Entrance::trust`].
-    pub fn new(tls: Option<Arc<ServerTls>>, hides: bool, trusted: Networks) -> Self {
+    /// That of a listener, which speaks TLS or does not. `hides`: see
+    /// [`Entrance::hide`].
+    pub fn new(
+        listener: &Listener,
+        tls: Option<Arc<ServerTls>>,
+        hides: bool,
+        limits: &Limits,
+    ) -> Self {
         Self {
             tls: tls.map(ArcSwap::new),
             hides: AtomicBool::new(hides),
-            trusted: ArcSwap::from_pointee(trusted),
+            trusted: ArcSwap::from_pointee(listener.trusted_proxies.clone()),
+            senders: listener.proxy_protocol.clone(),
+            gate: Gate::new(limits.connections, limits.connections_per_client),
         }
     }
 
@@ -67,6 +80,17 @@ impl Entrance {
     /// Whose word is taken.
     pub(super) fn trusted(&self) -> Arc<Networks> {
         self.trusted.load_full()
+    }
+
+    /// Who says by the PROXY protocol for whom it connects; none if it is not
+    /// spoken.
+    pub(super) fn senders(&self) -> Option<&Networks> {
+        self.senders.as_ref()
+    }
+
+    /// The connections there are.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     pub(super) fn hides(&self) -> bool {

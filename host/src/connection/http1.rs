@@ -1,14 +1,20 @@
 //! HTTP/1.1 on a connection, up to a client that begins with HTTP/2's preface.
 
-use std::{convert::Infallible, future::poll_fn, pin::Pin};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
 
 use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Client, rewound::Rewound, strict::Strict};
-use crate::proxy;
+use super::{
+    Client,
+    pulse::{Due, Speaks},
+    rewound::Rewound,
+    strict::Strict,
+    tracked::Tracked,
+};
+use crate::{observe::Refused, proxy};
 
 /// Serves a connection to its end. Gives it back, with what was read of it, if
 /// it begins with the preface of HTTP/2 (RFC 9113 §3.3: prior knowledge).
@@ -20,40 +26,54 @@ where
         fields,
         worker,
         entered,
+        pulse,
         ..
     } = client;
     let limits = worker.limits();
-    let (stream, faults) = Strict::new(stream, limits.request_head);
+    let (stream, faults) = Strict::new(stream, limits.request_head, pulse);
+    pulse.speaks(Speaks::Http1);
     let service = service_fn(|request: Request<Incoming>| {
         // Now, before the library reads on.
         let fault = faults.take();
+        let open = pulse.open();
         async move {
             let mut response = match fault {
                 None => proxy::serve(worker, fields, request).await,
                 Some(why) => proxy::refuse(worker, why),
             };
-            if entered.draining() {
+            if entered.draining() || pulse.is_last() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Tracked::new(body, open, None)))
         }
     });
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
+        // The pulse has an eye on that, which sees what is held back, too.
+        .header_read_timeout(None)
         .max_headers(limits.request_headers)
         .max_buf_size(limits.request_head)
         .serve_connection(TokioIo::new(stream), service);
     let mut told = false;
+    let mut timer = pulse.timer();
     let ended = poll_fn(|cx| {
         if !told && entered.closing() {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        Pin::new(&mut connection).poll(cx)
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        while let Poll::Ready(due) = pulse.poll_due(cx, &mut timer) {
+            // That it is old is said with its next response.
+            if due != Due::Old {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Pending
     })
     .await;
+    let ended = ended?;
     match ended {
         Ok(()) => None,
         Err(error) if error.is_parse_version_h2() => {
@@ -64,6 +84,9 @@ where
             ))
         }
         Err(error) => {
+            if error.is_parse_too_large() {
+                pulse.refused(Refused::Head);
+            }
             tracing::debug!(peer = %client.peer, "connection ended: {error}");
             None
         }

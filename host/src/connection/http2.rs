@@ -1,6 +1,13 @@
 //! HTTP/2 on a connection: bounded streams, and an end for those that idle.
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, rc::Rc, task::Poll};
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    task::{Poll, ready},
+};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
@@ -8,23 +15,39 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::spawn_local,
-    time::{Instant, sleep_until},
 };
 
 use super::{
     Client,
-    streams::{Streams, Tracked},
+    flood::Counted,
+    pulse::{Due, Pulse, Speaks},
+    stall::{Given, Stall},
+    tracked::Tracked,
 };
-use crate::{config::Limits, proxy};
+use crate::{config::Limits, observe::Refused, proxy};
 
-/// Streams are tasks of the worker's own.
-#[derive(Clone, Copy)]
-struct Local;
+/// Streams are tasks of the worker's own, which end with their clients' patience
+/// or ours.
+#[derive(Clone)]
+struct Local {
+    pulse: Rc<Pulse>,
+    /// That of the stream which the library is about to start a task for: it does
+    /// so right after it has called the service.
+    newest: Rc<RefCell<Option<Rc<Given>>>>,
+}
 
 impl<F: Future + 'static> Executor<F> for Local {
     fn execute(&self, stream: F) {
+        let given = self.newest.take().unwrap_or_default();
+        let mut stall = Stall::new(given, Rc::clone(&self.pulse));
         spawn_local(async move {
-            stream.await;
+            let mut stream = pin!(stream);
+            // Dropping the library's part of a stream resets it.
+            poll_fn(|cx| match stream.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => stall.poll(cx),
+            })
+            .await;
         });
     }
 }
@@ -33,54 +56,70 @@ impl<F: Future + 'static> Executor<F> for Local {
 /// been without a request for too long, or until the gateway drains.
 pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, client: Client) {
     let client = Rc::new(client);
-    let streams = Rc::new(Streams::new(Instant::now()));
-    let service = {
-        let (client, streams) = (Rc::clone(&client), Rc::clone(&streams));
-        service_fn(move |request| answer(Rc::clone(&client), Rc::clone(&streams), request))
+    let pulse = Rc::clone(&client.pulse);
+    pulse.speaks(Speaks::Http2);
+    let local = Local {
+        pulse: Rc::clone(&pulse),
+        newest: Rc::default(),
     };
-    let limits = client.worker.limits();
-    let idle_timeout = limits.http2.idle_timeout;
-    let connection = builder(limits).serve_connection(TokioIo::new(stream), service);
+    let newest = Rc::clone(&local.newest);
+    let service = {
+        let client = Rc::clone(&client);
+        service_fn(move |request| {
+            let given = Rc::new(Given::default());
+            newest.replace(Some(Rc::clone(&given)));
+            answer(Rc::clone(&client), given, request)
+        })
+    };
+    let stream = TokioIo::new(Counted::new(stream, &pulse));
+    let connection = builder(pulse.limits(), local).serve_connection(stream, service);
     let mut connection = pin!(connection);
-    let mut idle = pin!(sleep_until(Instant::now() + idle_timeout));
-    let mut told = false;
+    let mut timer = pulse.timer();
     let ended = poll_fn(|cx| {
-        if !told && client.entered.draining() {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(result));
-        }
-        while idle.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            let until = streams.idle_since().unwrap_or(now) + idle_timeout;
-            if until > now {
-                idle.as_mut().reset(until);
-                continue;
+        loop {
+            if client.entered.draining() || pulse.is_last() {
+                pulse.tell(|| connection.as_mut().graceful_shutdown());
             }
-            // Told once already, and still there: it does not listen.
-            if std::mem::replace(&mut told, true) {
-                return Poll::Ready(None);
-            }
-            connection.as_mut().graceful_shutdown();
-            idle.as_mut().reset(now + limits.http2.ping_timeout);
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
             }
+            // A request may have been the last that there is to be.
+            if pulse.is_last() && !pulse.is_told() {
+                continue;
+            }
+            match ready!(pulse.poll_due(cx, &mut timer)) {
+                Due::Old => {}
+                Due::Idle if !pulse.is_told() => {
+                    pulse.tell(|| connection.as_mut().graceful_shutdown());
+                }
+                // Told once already, and still there: it does not listen.
+                Due::Idle | Due::Late(_) => return Poll::Ready(None),
+            }
         }
-        Poll::Pending
     })
     .await;
     if let Some(Err(error)) = ended {
+        if is_too_much(&error) {
+            pulse.refused(Refused::Resets);
+        }
         tracing::debug!(peer = %client.peer, "connection ended: {error}");
     }
 }
 
-fn builder(limits: &Limits) -> http2::Builder<Local> {
+/// True if the library has ended a connection since there was too much of
+/// something, which is: of streams that are reset.
+fn is_too_much(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    source.is_some_and(|error| {
+        error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+    })
+}
+
+fn builder(limits: &Limits, local: Local) -> http2::Builder<Local> {
     let http2 = &limits.http2;
     let head = u32::try_from(limits.request_head).unwrap_or(u32::MAX);
-    let mut builder = http2::Builder::new(Local);
+    let mut builder = http2::Builder::new(local);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(http2.streams)
@@ -97,10 +136,11 @@ fn builder(limits: &Limits) -> http2::Builder<Local> {
 
 async fn answer(
     client: Rc<Client>,
-    streams: Rc<Streams>,
+    given: Rc<Given>,
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
-    let open = streams.open();
+    let open = client.pulse.open();
     let response = proxy::serve(&client.worker, &client.fields, request).await;
-    Ok(response.map(|body| Tracked::new(body, open)))
+    given.head();
+    Ok(response.map(|body| Tracked::new(body, open, Some(given))))
 }

@@ -14,7 +14,11 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::framing::{Framing, Then};
+use super::{
+    framing::{Framing, Then},
+    pulse::{Awaited, Pulse},
+};
+use crate::observe::Refused;
 
 /// What stands in for a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -39,9 +43,9 @@ impl Faults {
 }
 
 /// A connection that is read along.
-#[derive(Debug)]
 pub(super) struct Strict<S> {
     stream: S,
+    pulse: Rc<Pulse>,
     framing: Framing,
     faults: Faults,
     /// The beginning of a head that has not come whole, or what is to be handed on.
@@ -60,10 +64,11 @@ pub(super) struct Strict<S> {
 
 impl<S> Strict<S> {
     /// Reads along a connection whose heads may have so many bytes.
-    pub(super) fn new(stream: S, limit: usize) -> (Self, Faults) {
+    pub(super) fn new(stream: S, limit: usize, pulse: &Rc<Pulse>) -> (Self, Faults) {
         let faults = Faults::default();
         let strict = Self {
             stream,
+            pulse: Rc::clone(pulse),
             framing: Framing::default(),
             faults: faults.clone(),
             held: Vec::new(),
@@ -91,7 +96,10 @@ impl<S> Strict<S> {
                 self.refused = Some(why);
                 Ok(fed.good)
             }
-            Then::BadBody(why) => Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+            Then::BadBody(why) => {
+                self.pulse.refused(Refused::Framing);
+                Err(io::Error::new(io::ErrorKind::InvalidData, why))
+            }
         }
     }
 
@@ -111,6 +119,16 @@ impl<S> Strict<S> {
             Some(_) => self.held.truncate(self.good),
             None if self.held.len() - self.good > self.limit => self.good = self.held.len(),
             None => {}
+        }
+    }
+
+    /// What the client is waited for.
+    fn awaited(&self) -> Awaited {
+        match self.framing {
+            Framing::Head if self.held.is_empty() => Awaited::Nothing,
+            Framing::Head => Awaited::Head,
+            Framing::Other => Awaited::Nothing,
+            _ => Awaited::Body,
         }
     }
 
@@ -187,33 +205,47 @@ impl<S: AsyncRead + Unpin> Strict<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Strict<S> {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if self.good > 0 {
+                self.hand_on(buffer);
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(why) = self.refused.take() {
+                self.stand_in(why);
+                continue;
+            }
+            if self.over {
+                return self.poll_forget(cx);
+            }
+            let done = match self.held.is_empty() {
+                true => ready!(self.poll_straight(cx, buffer))?,
+                false => ready!(self.poll_more(cx))? && self.held.is_empty(),
+            };
+            if done {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        loop {
-            if this.good > 0 {
-                this.hand_on(buffer);
-                return Poll::Ready(Ok(()));
-            }
-            if let Some(why) = this.refused.take() {
-                this.stand_in(why);
-                continue;
-            }
-            if this.over {
-                return this.poll_forget(cx);
-            }
-            let done = match this.held.is_empty() {
-                true => ready!(this.poll_straight(cx, buffer))?,
-                false => ready!(this.poll_more(cx))? && this.held.is_empty(),
-            };
-            if done {
-                return Poll::Ready(Ok(()));
-            }
-        }
+        let read = self.poll_next(cx, buffer);
+        self.pulse.awaits(match &read {
+            Poll::Ready(_) => Awaited::Nothing,
+            Poll::Pending => self.awaited(),
+        });
+        read
     }
 }
 

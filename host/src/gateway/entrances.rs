@@ -27,7 +27,10 @@ impl Entrances {
     /// Binds every address of a configuration; the sockets are in the same order.
     pub(super) fn bind(snapshot: &Snapshot) -> Result<(Self, Vec<Sockets>), StartError> {
         let Config {
-            listeners, workers, ..
+            listeners,
+            workers,
+            limits,
+            ..
         } = &*snapshot.config;
         let mut started = Vec::with_capacity(listeners.len());
         let mut sockets = Vec::with_capacity(listeners.len());
@@ -40,11 +43,7 @@ impl Entrances {
             sockets.push(listener::bind(configured.address, workers.get()).map_err(failed)?);
             started.push(Started {
                 configured: configured.clone(),
-                entrance: Arc::new(Entrance::new(
-                    tls.clone(),
-                    hides,
-                    configured.trusted_proxies.clone(),
-                )),
+                entrance: Arc::new(Entrance::new(configured, tls.clone(), hides, limits)),
             });
         }
         Ok((Self(started), sockets))

@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    body::{self, RequestBody},
+    body::{self, Patience, RequestBody},
     exchange::{AnswerBody, Broken, Failure, Parts, clean_trailers},
     pipeline::{Chain, Passage, Stop},
     respond::Error,
@@ -117,6 +118,9 @@ pub enum BodyBroken {
     /// The upstream's did.
     #[error("the upstream broke off")]
     Upstream(#[source] Broken),
+    /// Neither it nor the request's has moved for too long.
+    #[error("nothing came for too long")]
+    Idle,
     /// A filter that looks at it failed, or could not be given all of it.
     #[error("{0}")]
     Filter(Error),
@@ -129,10 +133,13 @@ pub struct ResponseBody {
     flight: Option<Flight>,
     /// What filters let pass behind the last bytes.
     trailers: Option<HeaderMap>,
+    patience: Patience,
+    /// Bytes of the request's body when that was looked at last.
+    request_bytes: u64,
 }
 
 impl ResponseBody {
-    pub(super) fn new(content: Content, mut flight: Flight) -> Self {
+    pub(super) fn new(content: Content, mut flight: Flight, timeout: Duration) -> Self {
         let over = content.is_end_stream() && flight.chain.is_none();
         let nothing_follows = over || flight.is_bodiless();
         let flight = match nothing_follows {
@@ -140,12 +147,19 @@ impl ResponseBody {
                 flight.complete(None);
                 None
             }
-            false => Some(flight),
+            false => {
+                if let Some(meter) = &flight.meter {
+                    meter.answered(true);
+                }
+                Some(flight)
+            }
         };
         Self {
             content,
             flight,
             trailers: None,
+            patience: Patience::new(timeout),
+            request_bytes: 0,
         }
     }
 
@@ -155,6 +169,8 @@ impl ResponseBody {
             content: Content::answer(body),
             flight: None,
             trailers: None,
+            patience: Patience::new(Duration::ZERO),
+            request_bytes: 0,
         }
     }
 
@@ -177,6 +193,7 @@ impl ResponseBody {
             content,
             flight: Some(flight),
             trailers,
+            ..
         } = self
         else {
             return Poll::Ready(None);
@@ -217,6 +234,21 @@ impl ResponseBody {
         }
     }
 
+    /// Ready when neither body has moved for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.patience.poll_over(cx));
+        let meter = self
+            .flight
+            .as_ref()
+            .and_then(|flight| flight.meter.as_ref());
+        let bytes = meter.map_or(0, |meter| meter.bytes());
+        if std::mem::replace(&mut self.request_bytes, bytes) == bytes {
+            return Poll::Ready(());
+        }
+        self.patience.moved();
+        self.patience.poll_over(cx)
+    }
+
     fn poll_content(
         &mut self,
         cx: &mut Context<'_>,
@@ -244,7 +276,13 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
-        let frame = ready!(self.poll_content(cx));
+        let polled = self.poll_content(cx);
+        if polled.is_pending() && self.poll_idle(cx).is_ready() {
+            self.complete(Some(Failure::Timeout));
+            return Poll::Ready(Some(Err(BodyBroken::Idle)));
+        }
+        let frame = ready!(polled);
+        self.patience.moved();
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(data), Some(flight)) = (frame.data_ref(), &mut self.flight) {
@@ -256,6 +294,7 @@ impl Body for ResponseBody {
             }
             Some(Err(BodyBroken::Upstream(_))) => self.complete(Some(Failure::Upstream)),
             Some(Err(BodyBroken::Filter(_))) => self.complete(Some(Failure::Filter)),
+            Some(Err(BodyBroken::Idle)) => self.complete(Some(Failure::Timeout)),
             None => self.complete(None),
         }
         Poll::Ready(frame)

@@ -290,6 +290,9 @@ impl Flight {
             self.outcome.failure = failure;
         }
         self.outcome.duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        if let Some(meter) = &self.meter {
+            meter.answered(false);
+        }
         self.outcome.request_bytes = self.meter.as_ref().map_or(0, |meter| meter.bytes());
         let local = Rc::clone(&self.local);
         let route = local.snapshot.route(self.exchange.route);

@@ -13,7 +13,10 @@ use http::{
 
 use crate::respond::Error;
 
-use super::path::{self, Canonical};
+use super::{
+    path::{self, Canonical},
+    refusal::Refusal,
+};
 
 /// A head that was checked.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub(super) struct Head {
 }
 
 /// Checks a head.
-pub(super) fn check(parts: Parts) -> Result<Head, Error> {
+pub(super) fn check(parts: Parts) -> Result<Head, Refusal> {
     let Parts {
         method,
         uri,
@@ -42,20 +45,21 @@ pub(super) fn check(parts: Parts) -> Result<Head, Error> {
     // Tunnels are not served, and TRACE would show a client what the gateway adds
     // (RFC 9110 §9.3.6, §9.3.8).
     if method == Method::CONNECT || method == Method::TRACE {
-        return Err(Error::NotImplemented);
+        return Err(Error::NotImplemented.into());
     }
     if version == Version::HTTP_2 {
-        check_authority(&uri, &headers)?;
-        check_target(&uri)?;
+        check_authority(&uri, &headers).map_err(Refusal::host)?;
+        check_target(&uri).map_err(Refusal::path)?;
         join_cookies(&mut headers)?;
     }
     check_framing(&headers)?;
-    let host_field = host_field(&uri, &headers)?;
-    let host = host_name(&host_field)?;
+    let host_field = host_field(&uri, &headers).map_err(Refusal::host)?;
+    let host = host_name(&host_field).map_err(Refusal::host)?;
     if uri.authority().is_some() {
         headers.insert(header::HOST, host_field.clone());
     }
-    let Canonical { uri, matched } = path::canonical(origin_form(uri)?)?;
+    let canonical = origin_form(uri).and_then(path::canonical);
+    let Canonical { uri, matched } = canonical.map_err(Refusal::path)?;
     drop_look_alikes(&mut headers);
     Ok(Head {
         method,
@@ -196,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    fn checked(target: &str, headers: &[(&str, &str)]) -> Result<Head, Error> {
+    fn checked(target: &str, headers: &[(&str, &str)]) -> Result<Head, Refusal> {
         let mut request = Request::builder().uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -255,6 +259,7 @@ mod tests {
         ];
         for headers in cases {
             let error = checked("/", headers).expect_err(&format!("{headers:?}"));
+            let error = error.error;
             assert!(matches!(error, Error::BadRequest(_)), "{headers:?}");
         }
     }

@@ -116,6 +116,7 @@ impl Meter {
     fn said(&self, error: BodyError) -> Error {
         match error {
             BodyError::TooLarge => Error::BodyTooLarge,
+            BodyError::Slow => Error::ClientSlow,
             BodyError::Client | BodyError::Filter => Error::ClientGone,
         }
     }

@@ -17,6 +17,8 @@ mod check;
 mod clients;
 mod compiling;
 mod drain;
+mod edge;
+mod floods;
 mod forwarding;
 mod grpc;
 mod hostile;

@@ -217,7 +217,9 @@ fn what_is_given_counts() {
         plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { file_size: 2KiB, memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m },\n  \
         quarantine: { enabled: false, failures: 2, percent: 10, within: 1m, base: 5s }, named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
-        idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096 }\n\
+        idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
+        connections: 7, connections_per_client: 6, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
+        body_timeout: 2s, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90 } }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
         pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }, { plugin: q, required: true }]\n    \
@@ -248,6 +250,15 @@ fn what_is_given_counts() {
     assert_eq!(config.limits.request_body, 0);
     assert_eq!(config.limits.drain_timeout, Duration::from_secs(5400));
     assert_eq!(config.limits.store, 4096);
+    let limits = &config.limits;
+    assert_eq!((limits.connections, limits.connections_per_client), (7, 6));
+    assert_eq!(limits.requests_per_connection, 5);
+    assert_eq!(limits.connection_age, Duration::from_secs(240));
+    assert_eq!(limits.keep_alive_timeout, Duration::from_secs(3));
+    assert_eq!(limits.body_timeout, Duration::from_secs(2));
+    assert_eq!(limits.write_timeout, Duration::from_secs(1));
+    assert_eq!(limits.stream_timeout, Duration::from_secs(480));
+    assert_eq!(limits.http2.control_frames, 90);
     assert_eq!(
         config.services[0].instances[0].address,
         "users.internal:9001"

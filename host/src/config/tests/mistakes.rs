@@ -166,6 +166,10 @@ fn mistakes_of_listeners() {
              1:74: listeners[0].trusted_proxies[2]: `::/129` is not a network\n  hint: an address, and how many bits are the network's: `10.0.0.0/8`, `\"fd00::/8\"`",
         ),
         (
+            "listeners: [{ address: '127.0.0.1:1', proxy_protocol: 10.0.0.0/8 }]",
+            "1:55: listeners[0].proxy_protocol: expected true or false, found text\n  hint: without quotes",
+        ),
+        (
             "listeners: [{ address: 'localhost:8080' }]",
             "1:24: listeners[0].address: `localhost:8080` is not an address\n  hint: an IP address and a port: `127.0.0.1:8080`, `0.0.0.0:8080` for all",
         ),

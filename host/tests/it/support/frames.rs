@@ -69,6 +69,15 @@ impl Frames {
         })
     }
 
+    /// The kind of the next frame; a ping is answered.
+    pub(crate) fn next_or_pong(&mut self) -> Option<u8> {
+        let frame = self.next()?;
+        if frame.kind == PING && frame.flags & ACK == 0 {
+            self.send(PING, ACK, 0, &frame.payload);
+        }
+        Some(frame.kind)
+    }
+
     /// The next frame of a kind; none when the other side closes before.
     pub(crate) fn next_of(&mut self, kind: u8) -> Option<Frame> {
         std::iter::from_fn(|| self.next()).find(|frame| frame.kind == kind)

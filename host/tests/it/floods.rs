@@ -1,0 +1,179 @@
+//! What a client of HTTP/2 may make the gateway do for nothing: cases 31 and 32.
+
+use crate::support::{
+    Gateway, Http2, Upstream, eventually,
+    frames::{
+        ACK, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, fields,
+        frame,
+    },
+    one_route, resident_memory,
+};
+
+const GET: &[(&str, &str)] = &[
+    (":method", "GET"),
+    (":scheme", "http"),
+    (":path", "/"),
+    (":authority", "a.example"),
+];
+
+fn start(upstream: &Upstream, limits: &str) -> Gateway {
+    let route = one_route(&[upstream.address], "", "");
+    Gateway::start(&[], &format!("{limits}{route}"))
+}
+
+fn refused(gateway: &Gateway, reason: &str) -> f64 {
+    let series = format!("portcullis_refused_total{{reason=\"{reason}\"}}");
+    gateway
+        .metric(&series)
+        .expect("a series that is always there")
+}
+
+// Case 31.
+#[test]
+fn frames_that_only_make_work_end_their_connection_and_touch_nobody_else() {
+    let upstream = Upstream::start("a");
+    let gateway = start(&upstream, "");
+    let bystander = Http2::connect(gateway.address, "a.example");
+    let head = fields(GET);
+    let open = frame(HEADERS, END_HEADERS, 1, &head);
+    let part = frame(HEADERS, 0, 1, &head);
+    let floods: [(&str, Vec<u8>, Vec<u8>); 6] = [
+        ("PING", Vec::new(), frame(PING, 0, 0, &[0; 8])),
+        (
+            "acknowledged PING",
+            Vec::new(),
+            frame(PING, ACK, 0, &[0; 8]),
+        ),
+        (
+            "SETTINGS",
+            Vec::new(),
+            frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]),
+        ),
+        ("PRIORITY", Vec::new(), frame(2, 0, 1, &[0, 0, 0, 0, 1])),
+        ("empty DATA", open, frame(0, 0, 1, b"")),
+        ("CONTINUATION", part, frame(9, 0, 1, b"")),
+    ];
+    for (number, (name, first, of)) in floods.iter().enumerate() {
+        let mut client = Frames::connect(gateway.address);
+        client.raw(first);
+        client.raw(&of.repeat(5_000));
+        // If the reset of the socket has left it readable.
+        if let Some(away) = client.next_of(GOAWAY) {
+            assert_ne!(away.payload[7], 0, "{name}: an error");
+        }
+        assert!(client.next().is_none(), "{name}: the connection is closed");
+        let whole = bystander.send("GET", "/", &[], "").expect("a reply");
+        assert_eq!(whole.reply.status, 200, "{name}");
+        // The library itself bounds the last.
+        if *name != "CONTINUATION" {
+            eventually(name, || {
+                let counted = refused(&gateway, "control_frames") + refused(&gateway, "resets");
+                counted >= (number + 1) as f64
+            });
+        }
+    }
+}
+
+// Case 31.
+#[test]
+fn requests_that_are_taken_back_one_by_one_are_a_flood_too() {
+    let upstream = Upstream::start("a");
+    upstream.delay(std::time::Duration::from_secs(30));
+    let gateway = start(&upstream, "limits: { http2: { control_frames: 50 } }\n");
+    let mut client = Frames::connect(gateway.address);
+    let head = fields(GET);
+    for number in 0..60 {
+        let stream = 1 + 2 * number;
+        client.send(HEADERS, END_HEADERS | END_STREAM, stream, &head);
+        let hits = number as usize;
+        eventually("it is looked at", || {
+            upstream.hits() > hits || refused(&gateway, "resets") > 0.0
+        });
+        client.send(RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+    }
+    client.next_of(GOAWAY);
+    assert!(client.next().is_none(), "the connection is closed");
+    assert_eq!(refused(&gateway, "resets"), 1.0);
+    assert!(upstream.hits() <= 51, "{}", upstream.hits());
+}
+
+// Case 31.
+#[test]
+fn a_client_that_measures_while_it_downloads_is_no_flood() {
+    let upstream = Upstream::start("a");
+    let gateway = start(&upstream, "limits: { http2: { control_frames: 20 } }\n");
+    let mut client = Frames::connect(gateway.address);
+    for number in 0..100 {
+        let stream = 1 + 2 * number;
+        client.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields(GET));
+        client.send(PING, 0, 0, &[0; 8]);
+        assert!(client.next_of(HEADERS).is_some(), "{number}");
+    }
+    assert_eq!(refused(&gateway, "control_frames"), 0.0);
+}
+
+/// Fields of one byte each, which stand for one that was sent before
+/// (RFC 7541 §6.1).
+fn bomb(count: usize) -> Vec<u8> {
+    // :method GET, :scheme http, :path /, and an :authority of one letter.
+    [
+        &[0x82, 0x86, 0x84, 0x01, 0x01, b'a'][..],
+        &vec![0xbe; count],
+    ]
+    .concat()
+}
+
+// Case 32.
+#[test]
+fn fields_that_are_short_on_the_wire_and_long_in_memory_are_bounded() {
+    const CONNECTIONS: u64 = 20;
+    const STREAMS: u32 = 200;
+    let upstream = Upstream::start("a");
+    let gateway = start(&upstream, "");
+    assert_eq!(gateway.get("/").status, 200);
+    for (name, count, most) in [("of too many fields", 400, 10), ("cookies", 3_000, 10)] {
+        let before = resident_memory(gateway.pid());
+        let mut sent = 0;
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut client = Frames::connect(gateway.address);
+            // No window, so that no answer leaves.
+            let mut bytes = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+            let mut first = bomb(0);
+            // `cookie: ` enters the table of fields.
+            first.extend([0x40, 6]);
+            first.extend(b"cookie");
+            first.push(0);
+            bytes.extend(frame(HEADERS, END_HEADERS | END_STREAM, 1, &first));
+            for number in 1..STREAMS {
+                let stream = 1 + 2 * number;
+                bytes.extend(frame(
+                    HEADERS,
+                    END_HEADERS | END_STREAM,
+                    stream,
+                    &bomb(count),
+                ));
+            }
+            sent += bytes.len() as u64;
+            client.raw(&bytes);
+            client.send(PING, 0, 0, b"are you?");
+            let answered = std::iter::from_fn(|| client.next())
+                .any(|frame| frame.kind == GOAWAY || frame.kind == PING && frame.flags & ACK != 0);
+            assert!(answered, "{name}: all of it was looked at");
+            held.push(client);
+        }
+        let grown = resident_memory(gateway.pid()).saturating_sub(before);
+        assert!(
+            grown <= sent * most + (4 << 20),
+            "{name}: {grown} bytes for {sent} that were sent"
+        );
+        eprintln!(
+            "{name}: {:.1} bytes held per byte sent",
+            grown as f64 / sent as f64
+        );
+        drop(held);
+        eventually("their connections are gone", || {
+            gateway.metric("portcullis_connections") <= Some(1.0)
+        });
+    }
+}
