@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::{bodies, hostile, identity, reload};
+use super::{bodies, edge, hostile, identity, reload};
 
 /// What is to be endured.
 #[derive(clap::Args)]
@@ -24,6 +24,8 @@ enum Part {
     Bodies(Bodies),
     /// An identity provider that is down, while tokens of all kinds come
     Identity(Identity),
+    /// Clients that stall, flood, and send what is long in memory
+    Edge(Edge),
 }
 
 /// What all parts are run with.
@@ -98,6 +100,19 @@ pub(crate) struct Identity {
     pub(crate) seconds: u64,
 }
 
+/// How `soak edge` is run.
+#[derive(clap::Args)]
+pub(crate) struct Edge {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Connections that stall at the same time; descriptors have to suffice
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) connections: usize,
+    /// Seconds of each flood, and as many without
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+}
+
 /// Endures it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.part {
@@ -105,5 +120,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Part::Reload(arguments) => reload::run(arguments),
         Part::Bodies(arguments) => bodies::run(arguments),
         Part::Identity(arguments) => identity::run(arguments),
+        Part::Edge(arguments) => edge::run(arguments),
     }
 }

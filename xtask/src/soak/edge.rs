@@ -1,0 +1,240 @@
+//! `cargo xtask soak edge`: what clients at the edge can make the gateway hold and
+//! do, and what a bystander notices of it.
+//!
+//! Three parts: connections that stall in many ways, all at once; fields that are
+//! short on the wire and long in memory; floods of frames of HTTP/2. A bystander
+//! asks at a fixed rate all the while.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+
+use super::{
+    arguments::Edge,
+    edge_bytes as bytes, edge_report, report,
+    sender::Load,
+    stage::{Gateway, Stage},
+};
+use crate::{bench::load::tool::Counted, interrupt};
+
+/// What a client may take to send a head, and the next byte of a body.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The bystander's.
+const PATH: &str = "/fine";
+/// How long the bystander asks around connections that stall.
+const STALLED_FOR: Duration = Duration::from_secs(25);
+/// Connections and streams of the bomb.
+const BOMBS: usize = 20;
+const STREAMS: u32 = 200;
+/// Fields of one request of it.
+const FIELDS: usize = 400;
+/// Clients that flood at the same time.
+const FLOODERS: usize = 4;
+
+/// What was measured.
+pub(crate) struct Outcome {
+    pub(crate) stalled: Stalled,
+    pub(crate) bomb: Bomb,
+    pub(crate) floods: Vec<Flood>,
+}
+
+/// Connections that stalled.
+pub(crate) struct Stalled {
+    pub(crate) connections: usize,
+    pub(crate) bytes_each: f64,
+    /// From the last byte that was sent to the connection's end, in seconds.
+    pub(crate) ended_after: Vec<f64>,
+    pub(crate) left_open: usize,
+    pub(crate) bystander: Counted,
+}
+
+/// Fields that are long in memory.
+pub(crate) struct Bomb {
+    pub(crate) sent: usize,
+    pub(crate) held: f64,
+}
+
+/// One flood.
+pub(crate) struct Flood {
+    pub(crate) name: &'static str,
+    pub(crate) connections: u64,
+    pub(crate) bytes: u64,
+    pub(crate) without: Counted,
+    pub(crate) with: Counted,
+}
+
+/// Measures all of it, and holds it to its bounds.
+pub(crate) fn run(arguments: &Edge) -> Result<()> {
+    let interrupted = interrupt::watch()?;
+    let mut stage = Stage::set(&arguments.common, &interrupted)?;
+    let seconds = DEADLINE.as_secs();
+    let most = arguments.connections + 1_000;
+    let config = format!(
+        "  - {{ name: fine, match: {{ path: {PATH} }}, service: origin, timeout: 60s }}\n\
+         limits: {{ head_timeout: {seconds}s, body_timeout: {seconds}s, \
+         connections_per_client: {most}, http2: {{ idle_timeout: {seconds}s, ping_timeout: 1s }} }}\n"
+    );
+    let mut gateway = stage.gateway("edge", &[], &config)?;
+    let outcome = Outcome {
+        stalled: stalled(&stage, &mut gateway, arguments)?,
+        bomb: bomb(&gateway)?,
+        floods: floods(&stage, &mut gateway, arguments)?,
+    };
+    let results = edge_report::results(arguments, &outcome);
+    println!("\n{}", results.table);
+    report::write(&[("edge.md", &results.table), ("edge.json", &results.record)])?;
+    report::judge(&results.bounds)
+}
+
+fn load(gateway: &Gateway, arguments: &Edge, time: Duration) -> Load<'static> {
+    Load {
+        port: gateway.port,
+        path: PATH,
+        rate: arguments.common.rate,
+        connections: 16,
+        seconds: time.as_secs_f64(),
+        stamp: None,
+    }
+}
+
+fn connect(gateway: &Gateway) -> Result<TcpStream> {
+    Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.port))?)
+}
+
+/// Opens connections that stall, and waits for their end.
+fn stalled(stage: &Stage<'_>, gateway: &mut Gateway, arguments: &Edge) -> Result<Stalled> {
+    let sender = stage.sender();
+    // What is made once, for whomever, is nobody's.
+    sender.finish(sender.start("warm-up", &load(gateway, arguments, Duration::from_secs(2)))?)?;
+    let before = gateway.memory().0;
+    let bystander = sender.start("bystander", &load(gateway, arguments, STALLED_FOR))?;
+    let mut open = Vec::with_capacity(arguments.connections);
+    for number in 0..arguments.connections {
+        let mut stream = connect(gateway)?;
+        stream.write_all(bytes::STALLS[number % bytes::STALLS.len()].1)?;
+        stream.set_nonblocking(true)?;
+        open.push((stream, Instant::now()));
+    }
+    let connections = open.len();
+    // Those who shook hands are accepted a little later.
+    sleep(Duration::from_millis(500));
+    let bytes_each = (gateway.memory().0 - before) * f64::from(1 << 20) / connections as f64;
+    let mut ended_after = Vec::new();
+    let until = Instant::now() + DEADLINE + Duration::from_secs(6);
+    while !open.is_empty() && Instant::now() < until {
+        stage.check()?;
+        gateway.check()?;
+        open.retain_mut(|(stream, since)| {
+            let ended = has_ended(stream);
+            if ended {
+                ended_after.push(since.elapsed().as_secs_f64());
+            }
+            !ended
+        });
+        sleep(Duration::from_millis(50));
+    }
+    let left_open = open.len();
+    drop(open);
+    Ok(Stalled {
+        connections,
+        bytes_each,
+        ended_after,
+        left_open,
+        bystander: sender.finish(bystander)?,
+    })
+}
+
+/// True if the other side has closed. What it says before is passed over.
+fn has_ended(stream: &mut TcpStream) -> bool {
+    let mut said = [0; 4 << 10];
+    loop {
+        match stream.read(&mut said) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Sends requests of many short fields whose answers cannot leave.
+fn bomb(gateway: &Gateway) -> Result<Bomb> {
+    let before = gateway.memory().0;
+    let request = bytes::bomb(STREAMS, FIELDS);
+    let mut open = Vec::new();
+    for _ in 0..BOMBS {
+        let mut stream = connect(gateway)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.write_all(&request)?;
+        ensure!(bytes::is_through(&mut stream), "a bomb was not looked at");
+        open.push(stream);
+    }
+    let held = (gateway.memory().0 - before) * f64::from(1 << 20);
+    Ok(Bomb {
+        sent: request.len() * open.len(),
+        held: held.max(0.0),
+    })
+}
+
+/// All floods, one after the other.
+fn floods(stage: &Stage<'_>, gateway: &mut Gateway, arguments: &Edge) -> Result<Vec<Flood>> {
+    let time = Duration::from_secs_f64(arguments.seconds);
+    let sender = stage.sender();
+    let mut outcomes = Vec::new();
+    for (name, first, of) in bytes::floods() {
+        let quiet = sender.start("without", &load(gateway, arguments, time))?;
+        let without = sender.finish(quiet)?;
+        let bytes = Arc::new([first, of.repeat(bytes::REPEATS)].concat());
+        let stop = Arc::new(AtomicBool::new(false));
+        let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let port = gateway.port;
+        let flooders: Vec<_> = (0..FLOODERS)
+            .map(|_| {
+                let (bytes, stop, counts) =
+                    (Arc::clone(&bytes), Arc::clone(&stop), Arc::clone(&counts));
+                thread::spawn(move || flood(port, &bytes, &stop, &counts))
+            })
+            .collect();
+        let under = sender.start("with", &load(gateway, arguments, time))?;
+        let with = sender.finish(under);
+        stop.store(true, Ordering::Relaxed);
+        flooders
+            .into_iter()
+            .for_each(|flooder| drop(flooder.join()));
+        gateway.check()?;
+        let [connections, bytes] = &*counts;
+        outcomes.push(Flood {
+            name,
+            connections: connections.load(Ordering::Relaxed),
+            bytes: bytes.load(Ordering::Relaxed),
+            without,
+            with: with?,
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Floods, and comes again when the connection is closed, until it is to stop.
+fn flood(port: u16, bytes: &[u8], stop: &AtomicBool, counts: &[AtomicU64; 2]) {
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+            continue;
+        };
+        counts[0].fetch_add(1, Ordering::Relaxed);
+        let _ = stream.set_write_timeout(Some(Duration::from_secs(1)));
+        for part in bytes.chunks(16 << 10) {
+            match stream.write(part) {
+                Ok(sent) => counts[1].fetch_add(sent as u64, Ordering::Relaxed),
+                Err(_) => break,
+            };
+        }
+    }
+}
