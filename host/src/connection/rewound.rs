@@ -33,6 +33,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Rewound<T> {
         let count = self.read.len().min(buffer.remaining());
         buffer.put_slice(&self.read[..count]);
         self.read.advance(count);
+        if self.read.is_empty() {
+            // What is left of it would hold its memory for as long as the stream lasts.
+            self.read = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -39,6 +39,9 @@ const STREAMS: u32 = 200;
 const FIELDS: usize = 400;
 /// Clients that flood at the same time.
 const FLOODERS: usize = 4;
+/// How often each of them comes again: what is measured is the gateway, and not
+/// how fast this process takes its processors away.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// What was measured.
 pub(crate) struct Outcome {
@@ -78,10 +81,12 @@ pub(crate) fn run(arguments: &Edge) -> Result<()> {
     let mut stage = Stage::set(&arguments.common, &interrupted)?;
     let seconds = DEADLINE.as_secs();
     let most = arguments.connections + 1_000;
+    // It is closed when it has been told, and a ping's time is over.
+    let idle = seconds - 1;
     let config = format!(
         "  - {{ name: fine, match: {{ path: {PATH} }}, service: origin, timeout: 60s }}\n\
          limits: {{ head_timeout: {seconds}s, body_timeout: {seconds}s, \
-         connections_per_client: {most}, http2: {{ idle_timeout: {seconds}s, ping_timeout: 1s }} }}\n"
+         connections_per_client: {most}, http2: {{ idle_timeout: {idle}s, ping_timeout: 1s }} }}\n"
     );
     let mut gateway = stage.gateway("edge", &[], &config)?;
     let outcome = Outcome {
@@ -230,11 +235,16 @@ fn flood(port: u16, bytes: &[u8], stop: &AtomicBool, counts: &[AtomicU64; 2]) {
         };
         counts[0].fetch_add(1, Ordering::Relaxed);
         let _ = stream.set_write_timeout(Some(Duration::from_secs(1)));
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
         for part in bytes.chunks(16 << 10) {
             match stream.write(part) {
                 Ok(sent) => counts[1].fetch_add(sent as u64, Ordering::Relaxed),
                 Err(_) => break,
             };
         }
+        // Until it is closed.
+        while matches!(stream.read(&mut [0; 1 << 10]), Ok(count) if count > 0) {}
+        drop(stream);
+        sleep(AGAIN);
     }
 }

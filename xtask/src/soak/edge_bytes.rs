@@ -4,7 +4,7 @@
 use std::{io::Read, net::TcpStream};
 
 /// How often a flood has its frame.
-pub(crate) const REPEATS: usize = 20_000;
+pub(crate) const REPEATS: usize = 5_000;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
