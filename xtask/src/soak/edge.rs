@@ -22,7 +22,7 @@ use super::{
     arguments::Edge,
     edge_bytes as bytes, edge_report, report,
     sender::Load,
-    stage::{Gateway, Stage},
+    stage::{Gateway, SMALL, Stage},
 };
 use crate::{bench::load::tool::Counted, interrupt};
 
@@ -78,7 +78,7 @@ pub(crate) struct Flood {
 /// Measures all of it, and holds it to its bounds.
 pub(crate) fn run(arguments: &Edge) -> Result<()> {
     let interrupted = interrupt::watch()?;
-    let mut stage = Stage::set(&arguments.common, &interrupted)?;
+    let mut stage = Stage::set(&arguments.common, SMALL, &interrupted)?;
     let seconds = DEADLINE.as_secs();
     let most = arguments.connections + 1_000;
     // It is closed when it has been told, and a ping's time is over.
@@ -104,7 +104,7 @@ fn load(gateway: &Gateway, arguments: &Edge, time: Duration) -> Load<'static> {
     Load {
         port: gateway.port,
         path: PATH,
-        rate: arguments.common.rate,
+        rate: Some(arguments.common.rate),
         connections: 16,
         seconds: time.as_secs_f64(),
         stamp: None,
