@@ -6,6 +6,8 @@
 #[cfg(any(test, fuzzing))]
 pub(crate) mod proof;
 
+use std::net::Ipv6Addr;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, request::Parts,
     uri::Authority,
@@ -172,12 +174,33 @@ fn host_field(uri: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Error> {
 fn host_name(field: &HeaderValue) -> Result<Box<str>, Error> {
     const BAD: Error = Error::BadRequest("the Host header is malformed");
     let authority = Authority::try_from(field.as_bytes()).map_err(|_| BAD)?;
-    if authority.as_str().contains(['@', '"', '\\']) {
+    let name = authority.host();
+    // With a user before it, it would not be the beginning.
+    let port = authority.as_str().strip_prefix(name).ok_or(BAD)?;
+    if !is_host(name) || !is_port(port) {
         return Err(BAD);
     }
-    let mut host: Box<str> = authority.host().into();
+    let mut host: Box<str> = name.into();
     host.make_ascii_lowercase();
     Ok(host)
+}
+
+/// A name, or an address, of IPv6 in brackets (RFC 3986 §3.2.2). What the library takes
+/// for one may be empty, or have brackets anywhere.
+fn is_host(name: &str) -> bool {
+    match name.strip_prefix('[') {
+        Some(rest) => {
+            let address = rest.strip_suffix(']');
+            address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+        }
+        None => !name.is_empty() && !name.contains(['[', ']', '@', '"', '\\']),
+    }
+}
+
+/// Nothing, or a colon and digits, which may be none (RFC 3986 §3.2.3).
+fn is_port(text: &str) -> bool {
+    let digits = text.strip_prefix(':');
+    text.is_empty() || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Path and query, `*` for `OPTIONS *`.
@@ -218,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for (host, expected) in [
+            ("[::1]:80", "[::1]"),
+            ("[2001:DB8::1]", "[2001:db8::1]"),
+            ("127.0.0.1:8080", "127.0.0.1"),
+            ("a.example.:", "a.example."),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            let head = checked("/", &[("host", host)]).unwrap();
+            assert_eq!(&*head.host, expected);
+        }
+    }
+
+    #[test]
     fn an_absolute_target_names_the_host() {
         let head = checked("http://real.example/x?y", &[("host", "other")]).unwrap();
         assert_eq!(&*head.host, "real.example");
@@ -248,6 +285,16 @@ mod tests {
             &[("host", "")],
             &[("host", "user@a")],
             &[("host", "a/b")],
+            &[("host", ":80")],
+            &[("host", ":[:]:080")],
+            &[("host", "[]")],
+            &[("host", "[::1")],
+            &[("host", "[a]")],
+            &[("host", "[::1]x:80")],
+            &[("host", "a[::1]")],
+            &[("host", "a:b")],
+            &[("host", "a:80:80")],
+            &[("host", "::1")],
             &[h, ("transfer-encoding", "gzip, chunked")],
             &[h, ("transfer-encoding", "identity")],
             &[
