@@ -211,9 +211,10 @@ fn origin_form(uri: Uri) -> Result<Uri, Error> {
             _ => Err(Error::BadRequest("the request target is malformed")),
         };
     }
-    let target = uri.into_parts().path_and_query;
+    // A target that begins with its fragment has a path of no characters here.
+    let target = uri.into_parts().path_and_query.map(Uri::from);
     target
-        .map(Uri::from)
+        .filter(|uri| uri.path().starts_with('/') || uri.path() == "*")
         .ok_or(Error::BadRequest("the request target is malformed"))
 }
 
@@ -260,6 +261,18 @@ mod tests {
         assert_eq!(&*head.host, "real.example");
         assert_eq!(head.headers[header::HOST], "real.example");
         assert_eq!(head.uri, "/x?y");
+        for (target, expected) in [
+            ("http://a", Some("/")),
+            ("http://a?b", Some("/?b")),
+            ("http://a#b/c", None),
+        ] {
+            let head = checked(target, &[("host", "a")]);
+            assert_eq!(
+                head.ok().map(|head| head.uri.to_string()).as_deref(),
+                expected,
+                "{target}"
+            );
+        }
     }
 
     #[test]
