@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask plugins | demo | bench | soak | test | deny`.
+//! The project's own commands: `cargo xtask plugins | demo | bench | soak | fuzz |
+//! test | deny`.
 //!
 //! Owns arguments and the exit code; each command is a module. Everything runs
 //! from the root of the workspace, so that the command lines that it prints
@@ -7,6 +8,7 @@
 mod bench;
 mod demo;
 mod deny;
+mod fuzz;
 mod interrupt;
 mod picture;
 mod plugins;
@@ -38,6 +40,8 @@ enum Command {
     Bench(Box<bench::Arguments>),
     /// Lets plugins do their worst for a while, and holds the gateway to its bounds
     Soak(soak::Arguments),
+    /// Lets chance look for inputs that the gateway's readers do not hold to
+    Fuzz(fuzz::Arguments),
     /// Runs every check there is, and stops at the first that fails
     Test,
     /// Checks licences, bans and sources of all dependencies
@@ -61,6 +65,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test => test::run(),
         Command::Deny => deny::run(),
     }
