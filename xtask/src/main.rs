@@ -1,11 +1,12 @@
 //! The project's own commands: `cargo xtask plugins | demo | bench | soak | fuzz |
-//! test | deny`.
+//! conformance | test | deny`.
 //!
 //! Owns arguments and the exit code; each command is a module. Everything runs
 //! from the root of the workspace, so that the command lines that it prints
 //! can be repeated there by hand.
 
 mod bench;
+mod conformance;
 mod demo;
 mod deny;
 mod fuzz;
@@ -42,6 +43,8 @@ enum Command {
     Soak(soak::Arguments),
     /// Lets chance look for inputs that the gateway's readers do not hold to
     Fuzz(fuzz::Arguments),
+    /// Lets programs of others try the gateway, with real services behind it
+    Conformance(conformance::Arguments),
     /// Runs every check there is, and stops at the first that fails
     Test,
     /// Checks licences, bans and sources of all dependencies
@@ -66,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Test => test::run(),
         Command::Deny => deny::run(),
     }
