@@ -20,7 +20,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,
-            connections_per_client: 1_000,
+            connections_per_client: 10_000,
             requests_per_connection: 100_000,
             connection_age: Duration::from_secs(3600),
             keep_alive_timeout: Duration::from_secs(60),

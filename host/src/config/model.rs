@@ -168,7 +168,7 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Connections of one listener. Default 50,000; more are closed at once.
     pub connections: usize,
-    /// Connections of one listener from one client. Default 1,000; more are closed
+    /// Connections of one listener from one client. Default 10,000; more are closed
     /// at once.
     pub connections_per_client: usize,
     /// Requests on one connection. Default 100,000; then it ends.
