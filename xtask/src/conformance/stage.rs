@@ -165,7 +165,7 @@ listeners:
     tls: {{ certificates: [{{ certificate: certificate.pem, key: key.pem }}] }}
 admin: {{ address: \"127.0.0.1:{admin}\" }}
 plugins: {{ directory: . }}
-limits: {{ head_timeout: 5s, handshake_timeout: 5s }}
+limits: {{ head_timeout: 5s, handshake_timeout: 5s, body_timeout: 5s, write_timeout: 5s }}
 services:
   origin: {{ instances: [{{ address: \"127.0.0.1:{origin}\" }}] }}
   grpc: {{ instances: [{{ address: \"127.0.0.1:{grpc}\" }}], protocol: http2 }}

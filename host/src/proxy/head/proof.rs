@@ -25,6 +25,9 @@ pub(crate) fn holds(bytes: &[u8], version: Version) {
     assert!(version != Version::HTTP_2 || !head.uri.to_string().bytes().any(foreign));
     assert_eq!(*head.host, *head.host.to_ascii_lowercase());
     assert!(!head.host.is_empty() && !head.host.contains(['@', '/', '"', '\\', ' ']));
+    // Nobody stands before it.
+    let field = head.host_field.as_bytes().to_ascii_lowercase();
+    assert!(field.starts_with(head.host.as_bytes()));
     let count = |name: HeaderName| head.headers.get_all(name).iter().count();
     assert!(count(header::HOST) <= 1 && count(header::TRANSFER_ENCODING) <= 1);
     assert!(count(header::TRANSFER_ENCODING) == 0 || count(header::CONTENT_LENGTH) == 0);
