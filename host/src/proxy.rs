@@ -16,6 +16,9 @@ mod path;
 mod pump;
 mod reframe;
 mod refusal;
+mod tunnel;
+mod upgrade;
+mod way;
 
 use std::{
     rc::Rc,
@@ -23,7 +26,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -32,6 +35,8 @@ use body::{Content, HeldResponse};
 use flight::Flight;
 use pump::Pump;
 use refusal::Refusal;
+pub use tunnel::Tunnel;
+use upgrade::{Asked, Upgrade};
 
 use crate::{
     body::{Meter, RequestBody},
@@ -77,7 +82,7 @@ pub fn refuse(worker: &Worker, why: &'static str) -> Response<ResponseBody> {
 fn admit(
     worker: &Worker,
     client: &ClientFields,
-    parts: http::request::Parts,
+    mut parts: http::request::Parts,
     request_id: RequestId,
     started: Instant,
 ) -> Result<Flight, Refusal> {
@@ -85,6 +90,7 @@ fn admit(
     if parts.headers.len() > worker.limits().request_headers {
         return Err(Error::HeadTooLarge.into());
     }
+    let asked = Asked::of(&mut parts);
     let head = head::check(parts)?;
     let told = client.told(&head.headers);
     let client = told.as_ref().unwrap_or(client);
@@ -110,6 +116,8 @@ fn admit(
             Found::NotFound => return Err(Error::NoRoute.into()),
         };
     let mut headers = head.headers;
+    let idle = worker.limits().tunnel_idle_timeout;
+    let upgrade = asked.passed(&headers, &local.snapshot.route(route).upgrades, idle)?;
     let takes_trailers = forwarding::takes_trailers(&headers);
     forwarding::strip_hop_by_hop(&mut headers, true);
     // The gateway has answered `Expect: 100-continue` on its own connection.
@@ -132,7 +140,9 @@ fn admit(
         service: local.snapshot.route(route).service,
         ..Exchange::empty()
     };
-    Ok(Flight::new(local, Box::new(exchange), started))
+    let mut flight = Flight::new(local, Box::new(exchange), started);
+    flight.upgrade = upgrade;
+    Ok(flight)
 }
 
 /// Runs the pipeline forward, forwards, and runs it back.
@@ -146,7 +156,7 @@ async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Respons
             match filtered(&mut flight, body).await {
                 Ok(body) => {
                     let response = forward::forward(worker, &mut flight, body).await;
-                    response.map(|response| upstream(response, flight.exchange.takes_trailers))
+                    response.and_then(|response| upstream(&mut flight, response))
                 }
                 Err(stop) => Err(stop),
             }
@@ -203,14 +213,16 @@ async fn look_at_request(
 
 /// The response that came.
 fn upstream(
+    flight: &mut Flight,
     response: Response<UpstreamBody<RequestBody>>,
-    trailers: bool,
-) -> (ResponseHead, Content) {
+) -> Result<(ResponseHead, Content), Stop> {
     let (parts, body) = response.into_parts();
-    let mut headers = parts.headers;
-    forwarding::strip_hop_by_hop(&mut headers, trailers);
-    let status = parts.status;
-    (ResponseHead { status, headers }, Content::Upstream(body))
+    let (status, mut headers) = (parts.status, parts.headers);
+    if let Some(upgrade) = &mut flight.upgrade {
+        upgrade.hear(status, &headers)?;
+    }
+    forwarding::strip_hop_by_hop(&mut headers, flight.exchange.takes_trailers);
+    Ok((ResponseHead { status, headers }, Content::Upstream(body)))
 }
 
 /// The response in place of one that did not come.
@@ -251,7 +263,44 @@ async fn finish(
             flight.passing(|passage| chain.abandon(passage));
         }
     }
+    if let Some(upgrade) = flight.upgrade.take() {
+        let head = ResponseHead { status, headers };
+        return changed(flight, *upgrade, head, content, timeout);
+    }
     response(status, headers, &flight.request_id(), |_| {
+        ResponseBody::new(content, flight, timeout)
+    })
+}
+
+/// The response to a request that asked to change to another protocol: it did, or
+/// the response is like any other.
+fn changed(
+    mut flight: Flight,
+    upgrade: Upgrade,
+    mut head: ResponseHead,
+    mut content: Content,
+    timeout: Duration,
+) -> Response<ResponseBody> {
+    let id = flight.request_id();
+    let switched = match &mut content {
+        Content::Upstream(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+            body.take_switched()
+        }
+        _ => None,
+    };
+    if let Some(switched) = switched {
+        let idle = upgrade.idle;
+        upgrade.say(&mut head);
+        return response(head.status, head.headers, &id, |_| {
+            ResponseBody::tunnel(Tunnel::new(flight, switched, idle))
+        });
+    }
+    if upgrade.misleads(head.status) {
+        // A filter's doing: of a service such a status is refused before.
+        (head, content) = stopped(&mut flight, Error::Upstream.into());
+        flight.outcome.status = head.status.as_u16();
+    }
+    response(head.status, head.headers, &id, |_| {
         ResponseBody::new(content, flight, timeout)
     })
 }

@@ -21,6 +21,8 @@ pub enum Error {
     MethodNotAllowed(Vec<Method>),
     /// The method is one that a gateway does not serve (`CONNECT`, `TRACE`).
     NotImplemented,
+    /// The route does not take requests that change to this protocol.
+    NotUpgraded,
     /// The request comes back to the gateway again and again.
     Loop,
     /// The head has more fields than the limit.
@@ -67,7 +69,7 @@ impl Error {
             }
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::NotImplemented | Self::NotUpgraded => StatusCode::NOT_IMPLEMENTED,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -111,6 +113,7 @@ impl fmt::Display for Error {
             Self::NoRoute => "no route matches this request",
             Self::MethodNotAllowed(_) => "the route does not take this method",
             Self::NotImplemented => "the gateway does not serve this method",
+            Self::NotUpgraded => "the route does not take this protocol",
             Self::Loop => "the request goes in a circle through this gateway",
             Self::HeadTooLarge => "the request's head is over the limit",
             Self::BodyTooLarge => "the request's body is over the limit",
@@ -206,6 +209,7 @@ mod tests {
             (Error::BodyTooLarge, 413),
             (Error::HeadTooLarge, 431),
             (Error::NotImplemented, 501),
+            (Error::NotUpgraded, 501),
             (Error::Connect, 502),
             (Error::Upstream, 502),
             (Error::NoService, 503),

@@ -54,6 +54,7 @@ mod step;
 mod suggest;
 mod tls;
 mod toml;
+mod upgrades;
 mod yaml;
 
 #[cfg(any(test, fuzzing))]

@@ -193,6 +193,8 @@ pub struct Limits {
     pub idle_connections: usize,
     /// How long an idle upstream connection is kept. Default 55 s.
     pub idle_timeout: Duration,
+    /// How long a tunnel may be without a byte either way. Default 5 min.
+    pub tunnel_idle_timeout: Duration,
     /// How long draining may take after SIGTERM. Default 30 s.
     pub drain_timeout: Duration,
     /// Entries that shared counters may hold in all. Default 1,000,000.
@@ -263,6 +265,8 @@ pub struct Route {
     pub timeout: Duration,
     /// Whether and how a request is repeated.
     pub retries: Retries,
+    /// The protocols that a request may change to, in lower case. Default: none.
+    pub upgrades: Vec<String>,
     /// Where in the file it stands.
     pub at: Position,
 }

@@ -194,6 +194,7 @@ fn limits(limits: &Limits) -> Value {
         "connect_timeout": time(limits.connect_timeout),
         "idle_connections": limits.idle_connections,
         "idle_timeout": time(limits.idle_timeout),
+        "tunnel_idle_timeout": time(limits.tunnel_idle_timeout),
         "drain_timeout": time(limits.drain_timeout),
         "counters": limits.counters,
         "store": bytes(limits.store),
@@ -266,6 +267,7 @@ fn route(route: &Route) -> Value {
         "service": route.service,
         "timeout": time(route.timeout),
         "retries": retries(&route.retries),
+        "upgrades": route.upgrades,
     })
 }
 

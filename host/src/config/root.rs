@@ -16,6 +16,7 @@ use super::{
     scalar::count,
     service::services,
     step::Steps,
+    upgrades::note_upgrades_to_http2,
 };
 
 /// More threads than any machine has use for.
@@ -65,7 +66,9 @@ pub(super) fn config(
         .read("routes", |item| routes(item, &steps))
         .unwrap_or_default();
     note_routes_alike(&routes, mistakes);
-    let routes = routes.into_iter().map(|read| read.route).collect();
+    let routes: Vec<_> = routes.into_iter().map(|read| read.route).collect();
+    let services = services.unwrap_or_default();
+    note_upgrades_to_http2(&routes, &services, mistakes);
     Some(Config {
         file: file.to_owned(),
         workers,
@@ -73,7 +76,7 @@ pub(super) fn config(
         listeners: listeners.unwrap_or_default(),
         admin,
         plugins: plugins?,
-        services: services.unwrap_or_default(),
+        services,
         routes,
     })
 }

@@ -15,6 +15,7 @@ use super::{
     scalar,
     step::Steps,
     suggest,
+    upgrades::upgrades,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -62,7 +63,9 @@ fn route(
     steps: &Steps<'_>,
     names: &mut HashMap<String, Position>,
 ) -> Option<ReadRoute> {
-    let fields = item.fields(&["name", "match", "pipeline", "service", "timeout", "retries"])?;
+    let fields = item.fields(&[
+        "name", "match", "pipeline", "service", "timeout", "retries", "upgrades",
+    ])?;
     let name = fields.require("name", "NAME", |item| unique(item, names));
     let matches = match fields.get("match") {
         Some(item) => matching(&item),
@@ -74,6 +77,7 @@ fn route(
     let timeout = fields.read_or("timeout", TIMEOUT, duration);
     let retries = fields.read_or("retries", Retries::default(), |item| retries(item, timeout));
     let service = service(item, &fields, steps.services);
+    let upgrades = fields.read("upgrades", upgrades);
     Some(ReadRoute {
         match_known: matches.is_some(),
         route: Route {
@@ -83,6 +87,7 @@ fn route(
             service,
             timeout,
             retries,
+            upgrades: upgrades.unwrap_or_default(),
             at: item.at(),
         },
     })

@@ -20,6 +20,8 @@ const LONGEST_CHUNK_LINE: usize = 1 << 10;
 pub(super) struct Fed {
     /// Bytes that may.
     pub(super) good: usize,
+    /// Heads that end within them.
+    pub(super) heads: u64,
     /// What comes after them.
     pub(super) then: Then,
 }
@@ -52,9 +54,15 @@ pub(super) enum Framing {
     ChunkEnd(u8),
     /// In a line behind the last chunk, of which so much has come.
     Trailer { length: usize, cr: bool },
+    /// Behind a head that asks to change to another protocol: what the next bytes
+    /// are is not known before it is answered.
+    Waits,
     /// This is not HTTP/1.1 any more.
     Other,
 }
+
+/// What is passed over before a request.
+const EMPTY_LINE: &[u8] = b"\r\n";
 
 /// What HTTP/2 begins with (RFC 9113 §3.4). The library knows it only as a whole.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -73,19 +81,19 @@ impl Framing {
     /// Looks at the bytes that come next. Those after the good ones are to be
     /// shown again, together with what follows them.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Fed {
-        let mut good = 0;
+        let (mut good, mut heads) = (0, 0);
         while good < bytes.len() {
             let rest = &bytes[good..];
             let step = match self {
                 Self::Head => match self.head(rest) {
-                    ControlFlow::Continue(0) => {
-                        let then = Then::More;
-                        return Fed { good, then };
+                    ControlFlow::Continue(0) => break,
+                    ControlFlow::Continue(length) => {
+                        heads += u64::from(length > EMPTY_LINE.len());
+                        Ok(length)
                     }
-                    ControlFlow::Continue(length) => Ok(length),
                     ControlFlow::Break(why) => {
                         let then = Then::BadHead(why);
-                        return Fed { good, then };
+                        return Fed { good, heads, then };
                     }
                 },
                 Self::Body(left) | Self::Chunk(left) => {
@@ -123,25 +131,26 @@ impl Framing {
                     _ => Err("a chunk is not followed by a line's end"),
                 },
                 Self::Trailer { .. } => self.trailer(rest[0]),
+                Self::Waits => break,
                 Self::Other => Ok(rest.len()),
             };
             match step {
                 Ok(length) => good += length,
                 Err(why) => {
                     let then = Then::BadBody(why);
-                    return Fed { good, then };
+                    return Fed { good, heads, then };
                 }
             }
         }
         let then = Then::More;
-        Fed { good, then }
+        Fed { good, heads, then }
     }
 
     /// One head, if all of it is here: its length; 0 if it is not.
     fn head(&mut self, bytes: &[u8]) -> ControlFlow<&'static str, usize> {
         // An empty line before a request is passed over (RFC 9112 §2.2).
-        if bytes.starts_with(b"\r\n") {
-            return ControlFlow::Continue(2);
+        if bytes.starts_with(EMPTY_LINE) {
+            return ControlFlow::Continue(EMPTY_LINE.len());
         }
         if bytes.starts_with(PREFACE) {
             *self = Self::Other;
@@ -223,6 +232,7 @@ struct Facts {
     old: bool,
     length: Option<u64>,
     chunked: bool,
+    upgrade: bool,
 }
 
 impl Facts {
@@ -260,6 +270,10 @@ impl Facts {
         }
         match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.upgrade = !self.old;
+                ControlFlow::Continue(())
+            }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 match !self.chunked && value.eq_ignore_ascii_case(b"chunked") {
                     true => self.chunked = true,
@@ -302,6 +316,7 @@ impl Facts {
                 ControlFlow::Break("HTTP/1.0 does not have Transfer-Encoding")
             }
             (true, None) => ControlFlow::Continue(Framing::ChunkLine(ChunkLine::default())),
+            (false, None | Some(0)) if self.upgrade => ControlFlow::Continue(Framing::Waits),
             (false, None | Some(0)) => ControlFlow::Continue(Framing::Head),
             (false, Some(length)) => ControlFlow::Continue(Framing::Body(length)),
         }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 on a connection, up to a client that begins with HTTP/2's preface.
 
-use std::{convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
+use std::{cell::Cell, convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
 
 use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -14,7 +14,10 @@ use super::{
     strict::Strict,
     tracked::Tracked,
 };
-use crate::{observe::Refused, proxy};
+use crate::{
+    observe::Refused,
+    proxy::{self, Tunnel},
+};
 
 /// Serves a connection to its end. Gives it back, with what was read of it, if
 /// it begins with the preface of HTTP/2 (RFC 9113 §3.3: prior knowledge).
@@ -30,20 +33,29 @@ where
         ..
     } = client;
     let limits = worker.limits();
-    let (stream, faults) = Strict::new(stream, limits.request_head, pulse);
+    let (stream, heads) = Strict::new(stream, limits.request_head, pulse);
     pulse.speaks(Speaks::Http1);
+    let changes: Cell<Option<Box<Tunnel>>> = Cell::new(None);
     let service = service_fn(|request: Request<Incoming>| {
         // Now, before the library reads on.
-        let fault = faults.take();
+        let (number, fault) = heads.begin();
         let open = pulse.open();
+        let (heads, changes) = (&heads, &changes);
         async move {
             let mut response = match fault {
                 None => proxy::serve(worker, fields, request).await,
                 Some(why) => proxy::refuse(worker, why),
             };
-            if entered.draining() || pulse.is_last() {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
+            let tunnel = response.body_mut().take_tunnel();
+            match tunnel {
+                Some(tunnel) => changes.set(Some(tunnel)),
+                None => {
+                    heads.goes_on(number);
+                    if entered.draining() || pulse.is_last() {
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(header::CONNECTION, close);
+                    }
+                }
             }
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, open, None)))
         }
@@ -75,7 +87,14 @@ where
     .await;
     let ended = ended?;
     match ended {
-        Ok(()) => None,
+        Ok(()) => {
+            if let Some(tunnel) = changes.take() {
+                let parts = connection.into_parts();
+                // Boxed, since its state would make every connection's larger.
+                Box::pin(run(*tunnel, parts.io.into_inner(), &parts.read_buf)).await;
+            }
+            None
+        }
         Err(error) if error.is_parse_version_h2() => {
             let parts = connection.into_parts();
             Some(Rewound::new(
@@ -90,5 +109,15 @@ where
             tracing::debug!(peer = %client.peer, "connection ended: {error}");
             None
         }
+    }
+}
+
+/// Serves what is HTTP no longer, to its end.
+async fn run<T>(tunnel: Tunnel, stream: Strict<T>, read: &[u8])
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some((client, behind)) = stream.into_other() {
+        tunnel.run(client, &[read, &behind].concat()).await;
     }
 }

@@ -9,8 +9,14 @@ use std::{
     task::{Poll, ready},
 };
 
-use http::{Request, Response};
-use hyper::{body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
+use http::{Method, Request, Response};
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::http2,
+    service::service_fn,
+    upgrade::{self, OnUpgrade},
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,11 +26,15 @@ use tokio::{
 use super::{
     Client,
     flood::Counted,
-    pulse::{Due, Pulse, Speaks},
+    pulse::{Due, OpenRequest, Pulse, Speaks},
     stall::{Given, Stall},
     tracked::Tracked,
 };
-use crate::{config::Limits, observe::Refused, proxy};
+use crate::{
+    config::Limits,
+    observe::Refused,
+    proxy::{self, Tunnel},
+};
 
 /// Streams are tasks of the worker's own, which end with their clients' patience
 /// or ours.
@@ -72,7 +82,12 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         })
     };
     let stream = TokioIo::new(Counted::new(stream, &pulse));
-    let connection = builder(pulse.limits(), local).serve_connection(stream, service);
+    let mut builder = builder(pulse.limits(), local);
+    if client.worker.local().snapshot.has_upgrades() {
+        // Else a client would rather try a connection of HTTP/1.1 (RFC 8441 §3).
+        builder.enable_connect_protocol();
+    }
+    let connection = builder.serve_connection(stream, service);
     let mut connection = pin!(connection);
     let mut timer = pulse.timer();
     let ended = poll_fn(|cx| {
@@ -137,10 +152,29 @@ fn builder(limits: &Limits, local: Local) -> http2::Builder<Local> {
 async fn answer(
     client: Rc<Client>,
     given: Rc<Given>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let open = client.pulse.open();
-    let response = proxy::serve(&client.worker, &client.fields, request).await;
+    let changes = match *request.method() == Method::CONNECT {
+        true => Some(upgrade::on(&mut request)),
+        false => None,
+    };
+    let mut response = proxy::serve(&client.worker, &client.fields, request).await;
+    if let Some(changes) = changes
+        && let Some(tunnel) = response.body_mut().take_tunnel()
+    {
+        let open = client.pulse.open();
+        spawn_local(run(client, changes, *tunnel, open));
+    }
     given.head();
     Ok(response.map(|body| Tracked::new(body, open, Some(given))))
+}
+
+/// Serves what is HTTP no longer, to its end.
+async fn run(client: Rc<Client>, changes: OnUpgrade, tunnel: Tunnel, open: OpenRequest) {
+    match changes.await {
+        Ok(stream) => tunnel.run(TokioIo::new(stream), &[]).await,
+        Err(error) => tracing::debug!(peer = %client.peer, "a stream ended: {error}"),
+    }
+    drop(open);
 }

@@ -2,14 +2,17 @@
 //! could be read in two ways.
 //!
 //! In its place the library gets a request of the gateway's own, whose answer
-//! says what was wrong ([`Faults`]), and after which the connection ends.
+//! says what was wrong ([`Heads`]), and after which the connection ends.
+//!
+//! Behind a head that asks to change to another protocol nothing is handed on, nor
+//! judged, before it is answered: only then is it known what the bytes are.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -30,15 +33,39 @@ const READ: usize = 4 << 10;
 /// gets to see the answer instead of a reset connection.
 const FORGOTTEN: usize = 256 << 10;
 
-/// What was wrong with the head in whose place another stands: to be asked when
-/// the library hands over a request.
+/// What is known of heads besides what the library says: to be asked when it hands
+/// over a request, and told when that is answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faults(Rc<Cell<Option<&'static str>>>);
+pub(super) struct Heads(Rc<Shared>);
 
-impl Faults {
-    /// Why the request that comes now was refused; none if it is the client's.
-    pub(super) fn take(&self) -> Option<&'static str> {
-        self.0.take()
+#[derive(Debug, Default)]
+struct Shared {
+    /// What was wrong with the head in whose place another stands.
+    fault: Cell<Option<&'static str>>,
+    /// Heads that the library has handed over.
+    begun: Cell<u64>,
+    /// The number of the head behind which all waits; 0 if nothing does.
+    waits: Cell<u64>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Heads {
+    /// The number of the request that comes now, and why it was refused; none if it
+    /// is the client's. For each request once, and in their order.
+    pub(super) fn begin(&self) -> (u64, Option<&'static str>) {
+        self.0.begun.update(|begun| begun + 1);
+        (self.0.begun.get(), self.0.fault.take())
+    }
+
+    /// The request of this number is answered, and goes on to be HTTP: what came
+    /// behind it is the next one.
+    pub(super) fn goes_on(&self, number: u64) {
+        if self.0.waits.get() == number {
+            self.0.waits.set(0);
+            if let Some(waker) = self.0.waiting.borrow_mut().take() {
+                waker.wake();
+            }
+        }
     }
 }
 
@@ -47,7 +74,9 @@ pub(super) struct Strict<S> {
     stream: S,
     pulse: Rc<Pulse>,
     framing: Framing,
-    faults: Faults,
+    heads: Heads,
+    /// Heads that were handed on.
+    seen: u64,
     /// The beginning of a head that has not come whole, or what is to be handed on.
     held: Vec<u8>,
     /// How much of `held` is to be handed on.
@@ -60,25 +89,29 @@ pub(super) struct Strict<S> {
     over: bool,
     /// Bytes that were read since, and forgotten.
     forgotten: usize,
+    /// The client has not taken all that was to be written.
+    stuck: bool,
 }
 
 impl<S> Strict<S> {
     /// Reads along a connection whose heads may have so many bytes.
-    pub(super) fn new(stream: S, limit: usize, pulse: &Rc<Pulse>) -> (Self, Faults) {
-        let faults = Faults::default();
+    pub(super) fn new(stream: S, limit: usize, pulse: &Rc<Pulse>) -> (Self, Heads) {
+        let heads = Heads::default();
         let strict = Self {
             stream,
             pulse: Rc::clone(pulse),
             framing: Framing::default(),
-            faults: faults.clone(),
+            heads: heads.clone(),
+            seen: 0,
             held: Vec::new(),
             good: 0,
             refused: None,
             limit,
             over: false,
             forgotten: 0,
+            stuck: false,
         };
-        (strict, faults)
+        (strict, heads)
     }
 
     /// The connection itself. What was read of it and not handed on is lost.
@@ -86,10 +119,22 @@ impl<S> Strict<S> {
         self.stream
     }
 
+    /// The connection itself, and what was read behind the head that has changed
+    /// the protocol. None if the answer to it may not have left: then the bytes of
+    /// the other protocol would stand in its place.
+    pub(super) fn into_other(self) -> Option<(S, Vec<u8>)> {
+        let waits = self.framing == Framing::Waits && self.good == 0;
+        (waits && !self.stuck).then_some((self.stream, self.held))
+    }
+
     /// Judges bytes: how many of them may be handed on. The rest stays, unless
     /// it is refused.
     fn judge(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let fed = self.framing.feed(bytes);
+        self.seen += fed.heads;
+        if self.framing == Framing::Waits && fed.heads > 0 {
+            self.heads.0.waits.set(self.seen);
+        }
         match fed.then {
             Then::More => Ok(fed.good),
             Then::BadHead(why) => {
@@ -117,6 +162,7 @@ impl<S> Strict<S> {
     fn bound(&mut self) {
         match self.refused {
             Some(_) => self.held.truncate(self.good),
+            None if self.framing == Framing::Waits => {}
             None if self.held.len() - self.good > self.limit => self.good = self.held.len(),
             None => {}
         }
@@ -127,7 +173,7 @@ impl<S> Strict<S> {
         match self.framing {
             Framing::Head if self.held.is_empty() => Awaited::Nothing,
             Framing::Head => Awaited::Head,
-            Framing::Other => Awaited::Nothing,
+            Framing::Other | Framing::Waits => Awaited::Nothing,
             _ => Awaited::Body,
         }
     }
@@ -144,7 +190,7 @@ impl<S> Strict<S> {
     fn stand_in(&mut self, why: &'static str) {
         self.held = STAND_IN.to_vec();
         self.good = STAND_IN.len();
-        self.faults.0.set(Some(why));
+        self.heads.0.fault.set(Some(why));
         self.over = true;
     }
 }
@@ -188,6 +234,26 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         Poll::Ready(Ok(false))
     }
 
+    /// Reads what comes behind a head that is not answered yet, as much as may be
+    /// held. Ready at the client's end, if there is nothing else.
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; READ];
+        while self.held.len() < self.limit {
+            let mut more = ReadBuf::new(&mut bytes);
+            let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut more) else {
+                break;
+            };
+            read?;
+            match (more.filled(), self.held.is_empty()) {
+                ([], true) => return Poll::Ready(Ok(())),
+                ([], false) => break,
+                (more, _) => self.held.extend_from_slice(more),
+            }
+        }
+        *self.heads.0.waiting.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Reads and forgets what comes behind a head that was refused. Ready at the
     /// connection's end, which to the library is that of the client's patience: it
     /// would not answer any more.
@@ -223,6 +289,14 @@ impl<S: AsyncRead + Unpin> Strict<S> {
             if self.over {
                 return self.poll_forget(cx);
             }
+            if self.framing == Framing::Waits {
+                if self.heads.0.waits.get() != 0 {
+                    return self.poll_waiting(cx);
+                }
+                self.framing = Framing::Head;
+                self.judge_held()?;
+                continue;
+            }
             let done = match self.held.is_empty() {
                 true => ready!(self.poll_straight(cx, buffer))?,
                 false => ready!(self.poll_more(cx))? && self.held.is_empty(),
@@ -255,7 +329,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.stuck = polled.is_pending();
+        polled
     }
 
     fn poll_write_vectored(
@@ -263,7 +339,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.stuck = polled.is_pending();
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

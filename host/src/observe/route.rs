@@ -33,6 +33,17 @@ struct Stripe {
     retries: AtomicU64,
     statuses: Statuses,
     durations: Histogram,
+    tunnels: Tunnels,
+}
+
+/// What is counted of connections that have changed their protocol.
+#[derive(Debug, Default)]
+struct Tunnels {
+    /// As `in_flight`.
+    open: AtomicI64,
+    ever: AtomicU64,
+    from_clients: AtomicU64,
+    to_clients: AtomicU64,
 }
 
 impl RouteMetrics {
@@ -49,6 +60,29 @@ impl RouteMetrics {
         stripe.in_flight.fetch_sub(1, Ordering::Relaxed);
         stripe.statuses.count(status);
         stripe.durations.observe(duration);
+    }
+
+    /// A request has become a tunnel. Two atomic additions.
+    pub fn tunnel_opened(&self) {
+        let tunnels = &self.0.stripes.mine().tunnels;
+        tunnels.open.fetch_add(1, Ordering::Relaxed);
+        tunnels.ever.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A tunnel has ended. One atomic addition.
+    pub fn tunnel_closed(&self) {
+        let tunnels = &self.0.stripes.mine().tunnels;
+        tunnels.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Bytes have passed a tunnel, from its client and to it. Two atomic
+    /// additions.
+    pub fn tunnelled(&self, from_client: u64, to_client: u64) {
+        let tunnels = &self.0.stripes.mine().tunnels;
+        tunnels
+            .from_clients
+            .fetch_add(from_client, Ordering::Relaxed);
+        tunnels.to_clients.fetch_add(to_client, Ordering::Relaxed);
     }
 
     /// A request goes upstream once more. One atomic addition.
@@ -145,6 +179,7 @@ pub(super) fn render(routes: &[Arc<RouteSeries>], out: &mut Exposition) {
         let count = route.sum(|stripe| stripe.retries.load(Ordering::Relaxed));
         out.sample(name, &[("route", &route.route)], Number::Count(count));
     }
+    tunnels(&routes, out);
     let name = "portcullis_request_duration_seconds";
     out.family(
         name,
@@ -153,6 +188,45 @@ pub(super) fn render(routes: &[Arc<RouteSeries>], out: &mut Exposition) {
     );
     for route in &routes {
         durations(name, route, out);
+    }
+}
+
+/// Of routes that have had a tunnel.
+fn tunnels(routes: &[&Arc<RouteSeries>], out: &mut Exposition) {
+    let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    let routes: Vec<_> = (routes.iter())
+        .filter(|route| route.sum(|stripe| count(&stripe.tunnels.ever)) > 0)
+        .collect();
+    let name = "portcullis_tunnels";
+    let help = "Requests that have changed to another protocol and go on.";
+    out.family(name, Type::Gauge, help);
+    for route in &routes {
+        let of = |stripe: &Stripe| stripe.tunnels.open.load(Ordering::Relaxed);
+        let level = route.stripes.all().map(of).sum();
+        out.sample(name, &[("route", &route.route)], Number::Level(level));
+    }
+    let name = "portcullis_tunnels_total";
+    let help = "Requests that have changed to another protocol.";
+    out.family(name, Type::Counter, help);
+    for route in &routes {
+        let number = Number::Count(route.sum(|stripe| count(&stripe.tunnels.ever)));
+        out.sample(name, &[("route", &route.route)], number);
+    }
+    let name = "portcullis_tunnel_bytes_total";
+    let help = "Bytes that have passed tunnels, from clients (in) and to them (out).";
+    out.family(name, Type::Counter, help);
+    for route in &routes {
+        let ways = [
+            (
+                "in",
+                route.sum(|stripe| count(&stripe.tunnels.from_clients)),
+            ),
+            ("out", route.sum(|stripe| count(&stripe.tunnels.to_clients))),
+        ];
+        for (direction, bytes) in ways {
+            let labels = [("route", &*route.route), ("direction", direction)];
+            out.sample(name, &labels, Number::Count(bytes));
+        }
     }
 }
 

@@ -18,7 +18,10 @@ use crate::{
     upstream::UpstreamBody,
 };
 
-use super::flight::{Flight, Held};
+use super::{
+    flight::{Flight, Held},
+    tunnel::Tunnel,
+};
 
 /// The bytes of a response.
 #[derive(Debug)]
@@ -136,6 +139,7 @@ pub struct ResponseBody {
     patience: Patience,
     /// Bytes of the request's body when that was looked at last.
     request_bytes: u64,
+    tunnel: Option<Box<Tunnel>>,
 }
 
 impl ResponseBody {
@@ -160,6 +164,7 @@ impl ResponseBody {
             trailers: None,
             patience: Patience::new(timeout),
             request_bytes: 0,
+            tunnel: None,
         }
     }
 
@@ -171,7 +176,27 @@ impl ResponseBody {
             trailers: None,
             patience: Patience::new(Duration::ZERO),
             request_bytes: 0,
+            tunnel: None,
         }
+    }
+
+    /// That of a response which is the last word of HTTP on its connection or
+    /// stream: empty.
+    pub(super) fn tunnel(tunnel: Tunnel) -> Self {
+        Self {
+            content: Content::Full(None),
+            flight: None,
+            trailers: None,
+            patience: Patience::new(Duration::ZERO),
+            request_bytes: 0,
+            tunnel: Some(Box::new(tunnel)),
+        }
+    }
+
+    /// Takes what is to be run once the response's head is sent, if the request
+    /// has changed to another protocol.
+    pub fn take_tunnel(&mut self) -> Option<Box<Tunnel>> {
+        self.tunnel.take()
     }
 
     fn complete(&mut self, failure: Option<Failure>) {

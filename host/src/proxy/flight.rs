@@ -21,7 +21,7 @@ use crate::{
     worker::Local,
 };
 
-use super::{pump::Pump, reframe};
+use super::{pump::Pump, reframe, upgrade::Upgrade};
 
 /// A body whose head waits for it.
 pub(super) trait Held {
@@ -54,11 +54,15 @@ pub(super) struct Flight {
     pub(super) chain: Option<Box<Chain>>,
     /// The request is a call of gRPC.
     pub(super) grpc: bool,
+    /// What the request may change to.
+    pub(super) upgrade: Option<Box<Upgrade>>,
     run: Run,
     started: Instant,
     /// How long the request may take up to the response's head.
     time: Duration,
     completed: bool,
+    /// How long it took until the request became a tunnel.
+    tunnelled: Option<Duration>,
 }
 
 impl Flight {
@@ -73,10 +77,12 @@ impl Flight {
             pump: None,
             chain: None,
             grpc: false,
+            upgrade: None,
             run: Run::default(),
             started,
             time,
             completed: false,
+            tunnelled: None,
         };
         flight.route().metrics.started();
         flight
@@ -87,6 +93,13 @@ impl Flight {
     pub(super) fn is_grpc(&mut self, timeout: Option<Duration>) {
         self.grpc = true;
         self.time = timeout.map_or(self.time, |timeout| timeout.min(self.time));
+    }
+
+    /// Says that the request has become a tunnel: that is its answer, as far as
+    /// the time that answers take is measured.
+    pub(super) fn tunnelled(&mut self) {
+        self.tunnelled = Some(self.started.elapsed());
+        self.route().metrics.tunnel_opened();
     }
 
     /// The route that the request takes.
@@ -293,10 +306,11 @@ impl Flight {
         if let Some(meter) = &self.meter {
             meter.answered(false);
         }
-        self.outcome.request_bytes = self.meter.as_ref().map_or(0, |meter| meter.bytes());
+        self.outcome.request_bytes += self.meter.as_ref().map_or(0, |meter| meter.bytes());
         let local = Rc::clone(&self.local);
         let route = local.snapshot.route(self.exchange.route);
-        route.metrics.finished(self.outcome.status, elapsed);
+        let measured = self.tunnelled.unwrap_or(elapsed);
+        route.metrics.finished(self.outcome.status, measured);
         self.run.completion(
             &route.pipeline,
             &local.slots,

@@ -94,7 +94,14 @@ async fn send(
         Some(limit) => deadline.min(begun + limit),
         None => deadline,
     };
-    let sending = timeout_at(until, worker.pool().send(&instance.target, request));
+    let changes = flight.upgrade.is_some();
+    let sending = timeout_at(until, async {
+        match changes {
+            false => worker.pool().send(&instance.target, request).await,
+            // In a box, so that others pay nothing for its size.
+            true => Box::pin(worker.pool().switch(&instance.target, request)).await,
+        }
+    });
     let sent = match flight.pump.is_some() {
         false => sending.await,
         true => pumping(flight, sending).await?,
@@ -188,6 +195,9 @@ fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
         true => headers.clone(),
         false => std::mem::take(headers),
     };
+    if let Some(upgrade) = &flight.upgrade {
+        upgrade.ask(request.headers_mut());
+    }
     request
 }
 

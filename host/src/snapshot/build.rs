@@ -151,6 +151,7 @@ impl Builder {
             plugins: draft.plugins,
             ticks: draft.ticks.into_boxed_slice(),
             missing: draft.missing.plugins,
+            upgrades: draft.routes.iter().any(|route| !route.upgrades.is_empty()),
             router: draft.router,
             routes: draft.routes.into_boxed_slice(),
             configured,
@@ -227,6 +228,7 @@ impl Builder {
                 || pipeline.looks_back_at_request(),
             keeps_response_head: pipeline.looks_back_at_response(),
             retries: route.retries.clone(),
+            upgrades: route.upgrades.clone().into_boxed_slice(),
             metrics: self.metrics.route(&route.name),
             pipeline,
         }

@@ -48,6 +48,7 @@ pub struct Snapshot {
     pub router: Router,
     routes: Box<[Route]>,
     ticks: Box<[Tick]>,
+    upgrades: bool,
     /// What a worker's instances are made from, for the spares.
     configured: Vec<Arc<Configured>>,
     seats: Box<[Seat]>,
@@ -63,6 +64,8 @@ pub struct Route {
     pub timeout: Duration,
     /// Whether and how a request is repeated.
     pub retries: Retries,
+    /// The protocols that a request may change to, in lower case.
+    pub upgrades: Box<[String]>,
     /// The request's head is needed after it was sent: for a retry, or by a
     /// filter on the way back.
     pub keeps_request_head: bool,
@@ -81,6 +84,11 @@ impl Snapshot {
     /// All routes, in the order of the configuration.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
         self.routes.iter()
+    }
+
+    /// Whether requests of any route may change to another protocol.
+    pub fn has_upgrades(&self) -> bool {
+        self.upgrades
     }
 
     /// The filters that work in the background, on one worker.

@@ -9,12 +9,17 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{multiplexed::Stream, pool::Lease};
+use super::{connection::Connection, multiplexed::Stream, pool::Lease, switch::Switched};
 
 /// What carries an exchange.
 pub(super) enum Carrier<B> {
     /// A connection of its own.
     Connection(Lease<B>),
+    /// One that might have changed its protocol and did not; closed when this is
+    /// dropped.
+    Own(#[expect(dead_code, reason = "held for the time of the exchange")] Connection<B>),
+    /// One that did.
+    Switched(Box<Switched>),
     /// One request of a connection with many; it counts until this is dropped.
     Stream(#[expect(dead_code, reason = "held for the time of the exchange")] Stream<B>),
 }
@@ -42,6 +47,26 @@ impl<B> UpstreamBody<B> {
             body.give_back();
         }
         body
+    }
+
+    /// What has become of a connection that changed its protocol, with the head
+    /// of the response that said so.
+    pub(super) fn switched(incoming: Incoming, switched: Switched) -> Self {
+        Self {
+            incoming,
+            carrier: Some(Carrier::Switched(Box::new(switched))),
+        }
+    }
+
+    /// Takes the connection, if it has changed its protocol.
+    pub fn take_switched(&mut self) -> Option<Switched> {
+        match self.carrier.take() {
+            Some(Carrier::Switched(switched)) => Some(*switched),
+            other => {
+                self.carrier = other;
+                None
+            }
+        }
     }
 
     fn give_back(&mut self) {

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::oneshot,
     task::{AbortHandle, spawn_local},
     time::{Instant, timeout_at},
 };
@@ -22,6 +23,8 @@ use tokio_rustls::TlsConnector;
 use super::{
     Protocol, Target,
     multiplexed::{Multiplexed, Multiplexing},
+    pool::Alive,
+    switch::{Stream, Switched},
 };
 
 /// Bytes that a response's head may have, and about what a connection may
@@ -90,6 +93,27 @@ where
     Ok(Connected::Http1(Connection::speak(stream, alive()).await?))
 }
 
+/// Connects likewise, for a request that may change to another protocol: HTTP/1.1
+/// is the only version of HTTP that has such a request.
+pub(super) async fn connect_alone(
+    target: &Target,
+    limit: Duration,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let until = Instant::now() + limit;
+    let connecting = TcpStream::connect(target.address());
+    let stream = in_time(until, connecting, ConnectError::Failed).await?;
+    stream.set_nodelay(true).map_err(ConnectError::Failed)?;
+    let Some((name, client)) = target.tls() else {
+        return Ok(Box::new(stream));
+    };
+    let connector = TlsConnector::from(Arc::clone(client.config()));
+    let connector = connector.with_alpn(vec![b"http/1.1".to_vec()]);
+    let handshake = connector.connect(name.clone(), stream);
+    Ok(Box::new(
+        in_time(until, handshake, ConnectError::Tls).await?,
+    ))
+}
+
 /// Whether HTTP/2 was agreed on; an error if it had to be.
 fn agreed(protocol: Protocol, alpn: Option<&[u8]>) -> Result<bool, ConnectError> {
     let http2 = alpn == Some(b"h2");
@@ -136,6 +160,34 @@ where
             sender,
             task: task.abort_handle(),
         })
+    }
+
+    /// The same for a request that may change to another protocol: what becomes
+    /// of the connection then is told.
+    pub(super) async fn speak_alone(
+        stream: Box<dyn Stream>,
+        alive: Alive,
+    ) -> Result<(Self, oneshot::Receiver<Switched>), ConnectError> {
+        let (sender, mut connection) = http1::Builder::new()
+            .max_buf_size(HEAD)
+            .max_header_size(HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(ConnectError::Handshake)?;
+        let (tell, told) = oneshot::channel();
+        let task = spawn_local(async move {
+            match (&mut connection).await {
+                Ok(()) => {
+                    let parts = connection.into_parts();
+                    let stream = parts.io.into_inner();
+                    // Nobody listens where it has not changed.
+                    let _ = tell.send(Switched::new(stream, parts.read_buf, alive));
+                }
+                Err(error) => tracing::debug!(%error, "upstream connection broke"),
+            }
+        });
+        let task = task.abort_handle();
+        Ok((Self { sender, task }, told))
     }
 
     /// Sends a request; at most one at a time.

@@ -4,7 +4,7 @@
 //! passes responses on to others who may resolve it otherwise, so what is
 //! ambiguous is refused here, and the connection with it.
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 /// How a response's framing is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,13 +21,33 @@ pub(super) enum Fault {
     Fields,
 }
 
-/// Refuses what is ambiguous, and 101, since the gateway never asks for it.
+/// Refuses what is ambiguous, and 101, since that was not asked for.
 pub(super) fn check<T>(response: &Response<T>) -> Result<(), Fault> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Fault::Upgrade);
     }
     lengths(response.headers())?;
     encodings(response.headers())
+}
+
+/// Refuses a change to any other protocol than those that were asked for
+/// (RFC 9110 §7.8).
+pub(super) fn check_switch<T>(
+    response: &Response<T>,
+    asked: Option<&HeaderValue>,
+) -> Result<(), Fault> {
+    let asked = asked.map_or(&b""[..], HeaderValue::as_bytes);
+    let mut chosen = response.headers().get_all(header::UPGRADE).iter();
+    match (chosen.next(), chosen.next()) {
+        (Some(one), None) if names(asked).any(|name| name.eq_ignore_ascii_case(one.as_bytes())) => {
+            Ok(())
+        }
+        _ => Err(Fault::Upgrade),
+    }
+}
+
+fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// Refuses a response of HTTP/2 with more fields than one of HTTP/1.1 may have,
@@ -98,6 +118,33 @@ mod tests {
                 response.headers_mut().append(name, value);
             }
             assert_eq!(check(&response), *expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_to_what_was_asked_for() {
+        let asked = HeaderValue::from_static("websocket, other/2");
+        for (chosen, expected) in [
+            (&["websocket"][..], Ok(())),
+            (&["WebSocket"], Ok(())),
+            (&["other/2"], Ok(())),
+            (&["other"], Err(Fault::Upgrade)),
+            (&["h2c"], Err(Fault::Upgrade)),
+            (&["websocket, h2c"], Err(Fault::Upgrade)),
+            (&["websocket", "h2c"], Err(Fault::Upgrade)),
+            (&[""], Err(Fault::Upgrade)),
+            (&[], Err(Fault::Upgrade)),
+        ] {
+            let mut response = Response::new(());
+            for protocol in chosen {
+                let value = HeaderValue::from_static(protocol);
+                response.headers_mut().append(header::UPGRADE, value);
+            }
+            assert_eq!(
+                check_switch(&response, Some(&asked)),
+                expected,
+                "{chosen:?}"
+            );
         }
     }
 

@@ -6,6 +6,9 @@
 //! instance is the balancer's, and time limits beyond connecting are the
 //! caller's, who drops the future.
 //!
+//! A request that may change to another protocol ([`Pool::switch`]) has a
+//! connection of its own, which is never kept.
+//!
 //! Never followed: redirects. Never kept: a connection whose response was not
 //! read to its end, that was asked to close, or on which anything came that
 //! was not asked for.
@@ -23,6 +26,7 @@ mod multiplexed;
 mod pool;
 pub mod probe;
 pub mod retry;
+mod switch;
 mod target;
 
 pub use backoff::Backoff;
@@ -32,6 +36,7 @@ pub use error::{SendError, SendErrorKind};
 pub use multiplexed::Multiplexing;
 pub use pool::{Counts, Pool, PoolOptions};
 pub use retry::{Policy, Reason, Repeatable, RequestBody};
+pub use switch::Switched;
 pub use target::{Protocol, Target};
 
 #[cfg(test)]

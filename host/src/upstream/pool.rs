@@ -82,7 +82,7 @@ pub struct Pool<B> {
 
 /// What all endpoints of a pool have in common.
 pub(super) struct Shared {
-    options: PoolOptions,
+    pub(super) options: PoolOptions,
     /// The time as [`Pool::prune`] was last told it: a request reads no clock.
     now: Cell<Instant>,
     opened: Cell<u64>,
@@ -114,7 +114,7 @@ pub(super) struct Lease<B> {
 }
 
 /// Counts a connection as open for as long as its socket is.
-struct Alive {
+pub(super) struct Alive {
     shared: Rc<Shared>,
     _metric: Option<OpenConnection>,
 }
@@ -339,7 +339,7 @@ impl<B> Lease<B> {
 }
 
 impl Alive {
-    fn new(shared: &Rc<Shared>) -> Self {
+    pub(super) fn new(shared: &Rc<Shared>) -> Self {
         count(&shared.opened);
         count(&shared.open);
         Self {

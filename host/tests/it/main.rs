@@ -47,3 +47,5 @@ mod streaming;
 mod strict;
 mod support;
 mod traps;
+mod upgrades;
+mod upgrades_http2;

@@ -217,13 +217,13 @@ fn what_is_given_counts() {
         plugins: { directory: /p, cache: c, cache_size: 2GiB, compile: { timeout: 5s, memory: 256MiB },\n  limits: { file_size: 2KiB, memory: 1MiB, table: 5, call_timeout: 1ms, start_timeout: 1m },\n  \
         quarantine: { enabled: false, failures: 2, percent: 10, within: 1m, base: 5s }, named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
-        idle_connections: 0, idle_timeout: 3s, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
+        idle_connections: 0, idle_timeout: 3s, tunnel_idle_timeout: 2m, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
         connections: 7, connections_per_client: 6, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
         body_timeout: 2s, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90 } }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
         pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }, { plugin: q, required: true }]\n    \
-        retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n";
+        retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n    upgrades: [WebSocket, spdy/3.1]\n";
     let config = yaml(text).unwrap();
     assert_eq!(config.workers.get(), 7);
     assert_eq!(config.admin, None);
@@ -249,6 +249,7 @@ fn what_is_given_counts() {
     assert_eq!(config.limits.request_head, 16 << 10);
     assert_eq!(config.limits.request_body, 0);
     assert_eq!(config.limits.drain_timeout, Duration::from_secs(5400));
+    assert_eq!(config.limits.tunnel_idle_timeout, Duration::from_secs(120));
     assert_eq!(config.limits.store, 4096);
     let limits = &config.limits;
     assert_eq!((limits.connections, limits.connections_per_client), (7, 6));
@@ -267,6 +268,7 @@ fn what_is_given_counts() {
     let route = &config.routes[0];
     assert_eq!(route.matches.headers[0].0, "x-version");
     assert_eq!(route.matches.query, [("v".to_owned(), "1".to_owned())]);
+    assert_eq!(route.upgrades, ["websocket", "spdy/3.1"]);
     let step = &route.pipeline[0];
     assert_eq!(
         (step.on_error, step.isolation),

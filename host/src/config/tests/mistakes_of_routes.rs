@@ -19,6 +19,26 @@ fn mistakes_of_routes() {
             "6:3: routes[0].timout: unknown key\n  hint: did you mean `timeout`?",
         ),
         (
+            "upgrades: websocket",
+            "6:13: routes[0].upgrades: expected a list, found text\n  hint: write it as `[websocket]`",
+        ),
+        (
+            "upgrades: ['a b']",
+            "6:14: routes[0].upgrades[0]: `a b` is not the name of a protocol\n  hint: such as `websocket`",
+        ),
+        (
+            "upgrades: [WebSocket, websocket]",
+            "6:25: routes[0].upgrades[1]: `websocket` is there twice\n  hint: keep one of them",
+        ),
+        (
+            "upgrades: [H2C]",
+            "6:14: routes[0].upgrades[0]: `h2c` would carry what no route and no filter sees\n  hint: only protocols that carry no requests of their own, such as `websocket`",
+        ),
+        (
+            "upgrades: [HTTP/2.0]",
+            "6:14: routes[0].upgrades[0]: `http/2.0` would carry what no route and no filter sees\n  hint: only protocols that carry no requests of their own, such as `websocket`",
+        ),
+        (
             "match: { path: users }",
             "6:18: routes[0].match.path: `users` is not a path pattern: a path begins with `/`\n  hint: such as `/api/users/{id}`",
         ),

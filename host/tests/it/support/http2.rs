@@ -1,11 +1,24 @@
 //! A blocking HTTP/2 client with one connection, by prior knowledge or ALPN.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    error::Error,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::{
+    client::conn::http2::{SendRequest, handshake},
+    ext::Protocol,
+    upgrade,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -13,15 +26,17 @@ use tokio::{
     runtime::Runtime,
 };
 
-use super::Reply;
+use super::{Reply, stream::Stream};
 
 type Body = BoxBody<Bytes, std::io::Error>;
 
 /// A client with one connection.
 pub(crate) struct Http2 {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     sender: SendRequest<Body>,
     origin: String,
+    /// The server has said that it takes extended CONNECTs.
+    takes_connects: Arc<AtomicBool>,
 }
 
 /// A response with its trailers.
@@ -35,8 +50,8 @@ impl Http2 {
     /// Connects without TLS. `authority` is what requests ask for.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr, authority: &str) -> Self {
-        let runtime = runtime();
-        let sender = runtime.block_on(async {
+        let runtime = Arc::new(runtime());
+        let (sender, takes_connects) = runtime.block_on(async {
             let stream = TcpStream::connect(address).await.expect("a connection");
             begin(stream).await
         });
@@ -45,6 +60,7 @@ impl Http2 {
             runtime,
             sender,
             origin,
+            takes_connects,
         }
     }
 
@@ -74,6 +90,46 @@ impl Http2 {
         let body = body.map_err(|never: Infallible| match never {}).boxed();
         let call = [("content-type", "application/grpc"), ("te", "trailers")];
         self.send_body("POST", path, &[&call, fields].concat(), body)
+    }
+
+    /// An extended CONNECT (RFC 8441): the response, and the stream if it was
+    /// taken.
+    #[track_caller]
+    pub(crate) fn change(
+        &self,
+        path: &str,
+        protocol: &str,
+        fields: &[(&str, &str)],
+    ) -> (Reply, Option<Stream>) {
+        let uri = format!("{}{path}", self.origin);
+        let mut request = Request::builder().method(Method::CONNECT).uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let body = Full::new(Bytes::new()).map_err(|never| match never {});
+        let mut request = request.body(body.boxed()).expect("a request");
+        request.extensions_mut().insert(Protocol::from(protocol));
+        let mut sender = self.sender.clone();
+        self.runtime.block_on(async {
+            while !self.takes_connects.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            let mut response = sender.send_request(request).await.expect("a response");
+            let taken = response.status().is_success();
+            let changes = taken.then(|| upgrade::on(&mut response));
+            let (parts, body) = response.into_parts();
+            let mut reply = Reply {
+                status: parts.status,
+                headers: parts.headers,
+                body: Bytes::new(),
+            };
+            let Some(changes) = changes else {
+                reply.body = body.collect().await.expect("a body").to_bytes();
+                return (reply, None);
+            };
+            let stream = changes.await.expect("a stream");
+            (reply, Some(Stream::new(Arc::clone(&self.runtime), stream)))
+        })
     }
 
     fn send_body(
@@ -113,11 +169,22 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-async fn begin(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> SendRequest<Body> {
+async fn begin(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> (SendRequest<Body>, Arc<AtomicBool>) {
     let executor = TokioExecutor::new();
-    let (sender, connection) = handshake(executor, TokioIo::new(stream))
+    let (sender, mut connection) = handshake(executor, TokioIo::new(stream))
         .await
         .expect("HTTP/2");
-    tokio::spawn(connection);
-    sender
+    let takes_connects = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&takes_connects);
+    tokio::spawn(async move {
+        // The library says it to whoever asks, and wakes nobody.
+        let again = Duration::from_millis(5);
+        while let Err(_elapsed) = tokio::time::timeout(again, &mut connection).await {
+            let takes = connection.is_extended_connect_protocol_enabled();
+            told.store(takes, Ordering::SeqCst);
+        }
+    });
+    (sender, takes_connects)
 }

@@ -18,7 +18,9 @@ mod raw;
 mod scripted;
 mod secure;
 mod settings;
+mod stream;
 mod upstream;
+pub(crate) mod websocket;
 mod wire;
 
 pub(crate) use asking::{asking, modest};

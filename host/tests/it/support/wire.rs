@@ -87,6 +87,24 @@ impl Wire {
         self.unread.drain(..count).collect()
     }
 
+    /// One byte; none when the other side ends.
+    #[track_caller]
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        if self.unread.is_empty() && !self.more() {
+            return None;
+        }
+        Some(self.unread.remove(0))
+    }
+
+    /// Whether nothing comes, and nobody closes, for so long.
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+        let limit = |stream: &TcpStream, limit| stream.set_read_timeout(Some(limit));
+        limit(&self.stream, time).expect("a socket");
+        let silent = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        limit(&self.stream, PATIENCE).expect("a socket");
+        silent && self.unread.is_empty()
+    }
+
     /// Everything until the other side closes or breaks off.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.more() {}
