@@ -4,7 +4,7 @@
 
 use std::{error::Error as StdError, io, rc::Rc, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use hyper::{
     body::Incoming,
@@ -193,8 +193,9 @@ where
     /// Sends a request; at most one at a time.
     pub(super) fn send(
         &mut self,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> + use<B> {
+        frame_unusual_body(&mut request);
         self.sender.try_send_request(request)
     }
 }
@@ -210,6 +211,22 @@ impl<B> Connection<B> {
     #[cfg(test)]
     pub(super) fn break_off(&self) {
         self.task.abort();
+    }
+}
+
+/// Of a method that has no body as a rule hyper leaves one of unknown length out,
+/// without a word, unless the head says how it is framed.
+fn frame_unusual_body<B: Body>(request: &mut Request<B>) {
+    let unusual = matches!(*request.method(), Method::GET | Method::HEAD);
+    if unusual
+        && !request.body().is_end_stream()
+        && request.body().size_hint().exact().is_none()
+        && !request.headers().contains_key(header::CONTENT_LENGTH)
+    {
+        let chunked = HeaderValue::from_static("chunked");
+        request
+            .headers_mut()
+            .insert(header::TRANSFER_ENCODING, chunked);
     }
 }
 

@@ -20,6 +20,7 @@ mod drain;
 mod edge;
 mod floods;
 mod forwarding;
+mod framing;
 mod grpc;
 mod hostile;
 mod hostile_clients;

@@ -136,7 +136,8 @@ fn who_says_nothing_for_too_long_is_let_go() {
 
 #[test]
 fn what_is_no_websocket_to_the_service_is_none_to_the_client() {
-    let answers: [(fn(&str) -> String, u16); 4] = [
+    type Answer = fn(&str) -> String;
+    let answers: [(Answer, u16); 4] = [
         (
             |_| "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno".into(),
             403,
