@@ -76,6 +76,7 @@ fn alpn_decides_over_tls() {
     }
 }
 
+// Case 14.
 #[test]
 fn a_head_that_could_be_read_in_two_ways_is_refused() {
     let upstream = Upstream::start("a");
@@ -90,6 +91,11 @@ fn a_head_that_could_be_read_in_two_ways_is_refused() {
             .send("GET", "/", &[("host", host)], "")
             .expect("a reply");
         assert_eq!(whole.reply.status, expected, "{host}");
+        if expected == 200 {
+            let seen = &whole.reply.json()["headers"];
+            assert_eq!(seen["host"], "a.example", "what was the authority");
+            assert_eq!(seen["x-forwarded-host"], "a.example");
+        }
     }
     let whole = client.send("TRACE", "/", &[], "").expect("a reply");
     assert_eq!(whole.reply.status, 501);
@@ -110,6 +116,7 @@ fn a_head_that_could_be_read_in_two_ways_is_refused() {
     assert_eq!(upstream.hits(), 1);
 }
 
+// Case 13.
 #[test]
 fn what_is_no_request_resets_its_stream_and_reaches_nobody() {
     let upstream = Upstream::start("a");
@@ -157,6 +164,11 @@ fn what_is_no_request_resets_its_stream_and_reaches_nobody() {
     client.send(0, END_STREAM, 1, b"abc");
     assert!(client.next_of(RST_STREAM).is_some());
     assert_eq!(upstream.hits(), 0);
+    // The stream alone was reset: its connection goes on.
+    client.send(HEADERS, END_HEADERS | END_STREAM, 3, &fields(GET));
+    let answer = client.next_of(HEADERS).expect("an answer");
+    assert_eq!(answer.stream, 3);
+    assert_eq!(upstream.hits(), 1);
 }
 
 #[test]

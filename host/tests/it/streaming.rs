@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Gateway, Scripted, Wire, eventually, one_route};
+use crate::support::{
+    Gateway, Scripted, Wire, eventually,
+    frames::{END_HEADERS, END_STREAM, Frames, HEADERS, fields},
+    one_route,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -36,6 +40,101 @@ fn a_response_that_trickles_reaches_the_client_before_it_ends() {
         go.send(()).expect("the upstream waits");
     }
     assert_eq!(wire.chunk(), b"");
+}
+
+/// A service of server-sent events, which sends each when it is told to.
+fn events(head: &'static str) -> (Scripted, mpsc::Sender<&'static str>) {
+    let (tell, told) = mpsc::channel::<&'static str>();
+    let told = Mutex::new(told);
+    let upstream = Scripted::start(move |mut wire| {
+        wire.head();
+        wire.send(format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{head}\r\n"
+        ));
+        let chunked = head.contains("chunked");
+        while let Ok(event) = told.lock().expect("a lock").recv() {
+            match chunked {
+                true => wire.send(format!("{:x}\r\n{event}\r\n", event.len())),
+                false => wire.send(event),
+            }
+        }
+        if chunked {
+            wire.send("0\r\n\r\n");
+        }
+    });
+    (upstream, tell)
+}
+
+const EVENTS: [&str; 4] = [
+    ": begins\n\n",
+    "data: 1\n\n",
+    "id: 2\ndata: 2\n",
+    "\ndata: 3\n\n",
+];
+
+#[test]
+fn every_event_arrives_before_the_next_is_sent() {
+    for head in ["transfer-encoding: chunked\r\n", "connection: close\r\n"] {
+        let (upstream, tell) = events(head);
+        let gateway = gateway(&upstream);
+        let mut wire = Wire::connect(gateway.address);
+        wire.send("GET /a HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\n\r\n");
+        let reply = wire.reply_head();
+        assert_eq!(reply.header("content-type"), "text/event-stream");
+        for event in EVENTS {
+            tell.send(event).expect("the upstream waits");
+            assert_eq!(wire.chunk(), event.as_bytes(), "{head}");
+        }
+        drop(tell);
+        assert_eq!(wire.chunk(), b"");
+
+        let (upstream, tell) = events(head);
+        let gateway = self::gateway(&upstream);
+        let mut client = Frames::connect(gateway.address);
+        let get = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/a"),
+            (":authority", "a"),
+        ];
+        client.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&get));
+        assert!(
+            client.next_of(HEADERS).is_some(),
+            "the head comes before any event"
+        );
+        for event in EVENTS {
+            tell.send(event).expect("the upstream waits");
+            let data = client.next_of(0).expect("an event");
+            assert_eq!(data.payload, event.as_bytes(), "{head}");
+        }
+        drop(tell);
+        let end = client.next_of(0).expect("the end");
+        assert_eq!((end.flags & END_STREAM, end.payload.len()), (END_STREAM, 0));
+    }
+}
+
+#[test]
+fn a_long_poll_is_answered_when_there_is_something_to_say() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let upstream = Scripted::start(move |mut wire| {
+        while !wire.head().is_empty() {
+            gone.lock()
+                .expect("a lock")
+                .recv()
+                .expect("the test says when");
+            wire.send(OK);
+        }
+    });
+    let gateway = gateway(&upstream);
+    let mut wire = Wire::connect(gateway.address);
+    for _ in 0..3 {
+        wire.send("GET /poll HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert!(wire.is_silent_for(Duration::from_millis(50)));
+        go.send(()).expect("the upstream waits");
+        assert_eq!(wire.reply().text(), "ok");
+    }
+    assert_eq!(upstream.connections(), 1);
 }
 
 #[test]

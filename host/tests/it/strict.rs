@@ -32,6 +32,7 @@ fn gateway(upstream: &Scripted) -> Gateway {
     Gateway::start(&[], &one_route(&[upstream.address], "", ""))
 }
 
+// Cases 1 to 5, 10, 15 to 18.
 #[test]
 fn a_head_with_two_meanings_is_refused_and_nothing_goes_upstream() {
     let (upstream, heads) = upstream();
@@ -166,6 +167,7 @@ fn a_head_that_comes_byte_by_byte_is_read_like_any_other() {
     assert_eq!(heads.lock().expect("a lock").len(), 3);
 }
 
+// Cases 6 and 7.
 #[test]
 fn a_body_whose_framing_is_malformed_breaks_off_and_its_connection_is_not_used_again() {
     let (upstream, heads) = upstream();
@@ -254,6 +256,7 @@ fn there_is_no_way_round_a_route_that_protects_a_path() {
     assert_eq!(gateway.get("/else").text(), "ok");
 }
 
+// Cases 8 and 21.
 #[test]
 fn fields_that_look_like_others_and_trailers_that_mean_something_are_dropped() {
     let trailers = Arc::new(Mutex::new(String::new()));
