@@ -23,9 +23,17 @@ mod gateway {
         pub mod framing;
     }
 
+    pub mod observe {
+        pub mod exposition;
+        pub mod refused;
+
+        pub use refused::Refused;
+    }
+
     pub mod proxy {
         pub mod head;
         pub mod path;
+        pub mod refusal;
     }
 
     pub mod plugin {
@@ -48,7 +56,7 @@ mod gateway {
 }
 
 // As the modules name one another.
-use gateway::{config, exchange, respond, router};
+use gateway::{config, exchange, observe, respond, router};
 
 /// Any bytes as a connection, in parts of these lengths.
 pub fn framing(bytes: &[u8], cuts: &[u16]) {
