@@ -21,7 +21,7 @@ const PACKAGES: [(&str, &str); 6] = [
 ];
 
 /// PyPI's, in versions that were tried.
-const PYTHON: [&str; 2] = ["grpcio==1.85.1", "redbot==2.7.1"];
+const PYTHON: [&str; 3] = ["grpcio==1.85.1", "redbot==2.7.1", "websockets==17.4"];
 
 /// Where PyPI's packages are.
 pub(super) struct Tools {
@@ -61,7 +61,7 @@ impl Tools {
     }
 
     fn python(&self) {
-        let modules = ["grpc", "redbot"];
+        let modules = ["grpc", "redbot", "websockets"];
         if modules
             .iter()
             .all(|module| self.python_with(module).is_some())

@@ -12,6 +12,7 @@ mod redbot;
 mod slow;
 mod stage;
 mod tls;
+mod websocket;
 
 use std::env;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tls::CHECKS,
         redbot::CHECKS,
         grpc::CHECKS,
+        websocket::CHECKS,
     ];
     let chosen = |check: &&Check| {
         let only = &arguments.only;

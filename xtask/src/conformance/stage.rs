@@ -44,18 +44,25 @@ impl Stage {
         let folder = workspace::target().join("conformance");
         fs::create_dir_all(&folder)?;
         certificate(&folder)?;
-        let [plain, secure, admin, origin, grpc] = ports()?;
+        let [plain, secure, admin, origin, grpc, websocket] = ports()?;
         let config = folder.join("portcullis.yaml");
-        fs::write(&config, configuration([plain, secure, admin, origin, grpc]))?;
+        fs::write(
+            &config,
+            configuration([plain, secure, admin, origin, grpc, websocket]),
+        )?;
 
         let mut processes = Vec::new();
         let python = tools
             .python_program()
             .unwrap_or_else(|| "python3".to_owned());
-        for (name, port) in [("origin", origin), ("grpc_service", grpc)] {
+        for (name, first, port) in [
+            ("origin", None, origin),
+            ("grpc_service", None, grpc),
+            ("websocket", Some("serve"), websocket),
+        ] {
             let mut command = Command::new(&python);
             command.arg(Path::new(SCRIPTS).join(format!("{name}.py")));
-            command.arg(port.to_string());
+            command.args(first).arg(port.to_string());
             processes.push(Process::start(name, &mut command, &folder)?);
         }
         let program = workspace::target().join(profile).join("portcullis");
@@ -110,12 +117,12 @@ impl Stage {
 }
 
 /// Ports that nobody has. Another may take one before it is used; then the run fails.
-fn ports() -> Result<[u16; 5]> {
+fn ports() -> Result<[u16; 6]> {
     let mut listeners = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..6 {
         listeners.push(TcpListener::bind("127.0.0.1:0")?);
     }
-    let mut ports = [0; 5];
+    let mut ports = [0; 6];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
         *port = listener.local_addr()?.port();
     }
@@ -156,7 +163,7 @@ fn certificate(folder: &Path) -> Result<()> {
 }
 
 /// Deadlines are short, so that what is slow ends while one looks on.
-fn configuration([plain, secure, admin, origin, grpc]: [u16; 5]) -> String {
+fn configuration([plain, secure, admin, origin, grpc, websocket]: [u16; 6]) -> String {
     format!(
         "workers: 2
 listeners:
@@ -169,8 +176,10 @@ limits: {{ head_timeout: 5s, handshake_timeout: 5s, body_timeout: 5s, write_time
 services:
   origin: {{ instances: [{{ address: \"127.0.0.1:{origin}\" }}] }}
   grpc: {{ instances: [{{ address: \"127.0.0.1:{grpc}\" }}], protocol: http2 }}
+  websocket: {{ instances: [{{ address: \"127.0.0.1:{websocket}\" }}] }}
 routes:
   - {{ name: grpc, match: {{ path: \"/conformance.Echo/{{*rest}}\" }}, service: grpc, timeout: 10s }}
+  - {{ name: websocket, match: {{ path: /websocket }}, service: websocket, upgrades: [websocket] }}
   - {{ name: origin, service: origin, timeout: 10s }}
 "
     )
