@@ -149,6 +149,8 @@ pub struct PluginLimits {
     pub response_size: usize,
     /// Bytes of a body that a filter sees whole.
     pub body_buffer: usize,
+    /// Bytes of all bodies that are kept for it to see whole. Default 64 MiB.
+    pub body_buffers: usize,
     /// What its own requests may take.
     pub http: HttpLimits,
 }

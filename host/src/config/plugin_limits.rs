@@ -35,13 +35,14 @@ impl Default for PluginLimits {
             metric_series: 1_000,
             response_size: 1 << 20,
             body_buffer: 1 << 20,
+            body_buffers: 64 << 20,
             http: HttpLimits::default(),
         }
     }
 }
 
 /// The keys are the fields of [`PluginLimits`].
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "memory",
     "table",
     "call_timeout",
@@ -57,6 +58,7 @@ pub(super) const KEYS: [&str; 19] = [
     "metric_series",
     "response_size",
     "body_buffer",
+    "body_buffers",
     "http_timeout",
     "http_response_size",
     "http_request_size",
@@ -92,6 +94,7 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         metric_series: number("metric_series", usual.metric_series, 0..=100_000),
         response_size: bytes("response_size", usual.response_size, 0..=64 * MIB),
         body_buffer: bytes("body_buffer", usual.body_buffer, 0..=64 * MIB),
+        body_buffers: bytes("body_buffers", usual.body_buffers, 0..=64 * GIB),
         http: http_limits::read(fields, &usual.http),
     }
 }

@@ -123,6 +123,7 @@ impl PluginLimits {
             metric_series,
             response_size,
             body_buffer,
+            body_buffers,
             http,
         } = self;
         json!({
@@ -141,6 +142,7 @@ impl PluginLimits {
             "metric_series": metric_series,
             "response_size": bytes(*response_size),
             "body_buffer": bytes(*body_buffer),
+            "body_buffers": bytes(*body_buffers),
             "http_timeout": time(http.timeout),
             "http_response_size": bytes(http.response_size),
             "http_request_size": bytes(http.request_size),

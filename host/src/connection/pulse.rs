@@ -65,6 +65,8 @@ pub(super) struct Pulse {
     old_at: Cell<Option<Instant>>,
     /// The client was told that the connection ends.
     told: Cell<bool>,
+    /// It takes nothing, and what it was sent is not kept for it any longer.
+    given_up: Cell<bool>,
 }
 
 /// One request: from its head to the end of its response.
@@ -87,6 +89,7 @@ impl Pulse {
             stalled_since: Cell::new(None),
             old_at: Cell::new(Some(now + age)),
             told: Cell::new(false),
+            given_up: Cell::new(false),
         })
     }
 
@@ -140,6 +143,11 @@ impl Pulse {
         self.told.get()
     }
 
+    /// True if the client takes nothing, so that what waits for it is to go, too.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.get()
+    }
+
     /// Counts what was refused.
     pub(super) fn refused(&self, why: Refused) {
         self.worker.metrics().refused(why);
@@ -162,7 +170,10 @@ impl Pulse {
                     Due::Old => self.old_at.set(None),
                     // So long again until it counts as due once more.
                     Due::Idle => self.idle_since.set(now),
-                    Due::Late(why) => self.refused(why),
+                    Due::Late(why) => {
+                        self.given_up.set(why == Refused::WriteTimeout);
+                        self.refused(why);
+                    }
                 }
                 timer.as_mut().reset(now + self.shortest());
                 return Poll::Ready(due);

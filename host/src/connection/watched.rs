@@ -1,4 +1,7 @@
 //! A connection of which it is noted whether its client takes what it is sent.
+//!
+//! A client that takes nothing is given up. What the system still holds for it,
+//! which may be megabytes, then goes with the connection.
 
 use std::{
     io,
@@ -7,17 +10,39 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
 
 use super::pulse::Pulse;
 
+/// What a connection is made of.
+pub(super) trait Socket {
+    /// The connection below.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// A stream that tells a pulse of what is written.
-pub(super) struct Watched<T> {
+pub(super) struct Watched<T: Socket> {
     stream: T,
     pulse: Rc<Pulse>,
 }
 
-impl<T> Watched<T> {
+impl<T: Socket> Watched<T> {
     pub(super) fn new(stream: T, pulse: &Rc<Pulse>) -> Self {
         Self {
             stream,
@@ -31,7 +56,17 @@ impl<T> Watched<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: Socket> Drop for Watched<T> {
+    fn drop(&mut self) {
+        if self.pulse.is_given_up()
+            && let Err(error) = self.stream.tcp().set_zero_linger()
+        {
+            tracing::debug!("what waits for a client that takes nothing is kept: {error}");
+        }
+    }
+}
+
+impl<T: AsyncRead + Socket + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,7 +76,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -33,6 +33,8 @@ pub enum Limit {
     ResponseSize,
     /// A longer body to see whole.
     BodyBuffer,
+    /// More bodies at once.
+    BodyBuffers,
     /// More time for a request of its own.
     HttpTimeout,
     /// A longer answer to it.
@@ -44,7 +46,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Memory,
         Self::Table,
         Self::CallTimeout,
@@ -59,6 +61,7 @@ impl Limit {
         Self::MetricSeries,
         Self::ResponseSize,
         Self::BodyBuffer,
+        Self::BodyBuffers,
         Self::HttpTimeout,
         Self::HttpResponseSize,
         Self::HttpRequestSize,
@@ -82,6 +85,7 @@ impl Limit {
             Self::MetricSeries => "metric_series",
             Self::ResponseSize => "response_size",
             Self::BodyBuffer => "body_buffer",
+            Self::BodyBuffers => "body_buffers",
             Self::HttpTimeout => "http_timeout",
             Self::HttpResponseSize => "http_response_size",
             Self::HttpRequestSize => "http_request_size",

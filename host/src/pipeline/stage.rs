@@ -8,7 +8,7 @@ use crate::{
     config::OnError,
     exchange::{Exchange, Piece, Side},
     observe::{Hook, Limit},
-    plugin::{ChunkVerdict, Instance, PluginError, Verdict},
+    plugin::{ChunkVerdict, Full, Instance, Kept, PluginError, Verdict},
     respond::Error,
 };
 
@@ -67,10 +67,10 @@ pub(super) enum Stream {
 /// A filter that sees the body whole.
 #[derive(Debug)]
 pub(super) enum Buffer {
-    Gathering(BytesMut),
+    Gathering(BytesMut, Option<Kept>),
     /// All of it is here, and the filter, which may wait or takes long, is still
     /// to be shown it.
-    Whole(Piece),
+    Whole(Piece, Option<Kept>),
     /// What such a filter has made of it.
     Seen(Piece),
     Over,
@@ -173,8 +173,8 @@ impl Buffer {
     fn seen(&mut self) -> Result<Option<Piece>, Stop> {
         match std::mem::replace(self, Self::Over) {
             Self::Seen(piece) => Ok(Some(piece)),
-            Self::Whole(piece) => {
-                *self = Self::Whole(piece);
+            whole @ Self::Whole(..) => {
+                *self = whole;
                 Err(Stop::Waits)
             }
             other => {
@@ -191,17 +191,20 @@ impl Buffer {
         position: usize,
         passage: &mut Passage<'_>,
     ) -> Result<(), Stop> {
-        let Self::Whole(whole) = self else {
-            return Ok(());
+        let (mut whole, kept) = match std::mem::replace(self, Self::Over) {
+            Self::Whole(whole, kept) => (whole, kept),
+            other => {
+                *self = other;
+                return Ok(());
+            }
         };
-        let mut whole = std::mem::take(whole);
-        *self = Self::Over;
         let untouched = whole.clone();
         let step = &passage.pipeline.steps[position];
         let (run, exchange) = (&mut *passage.run, &mut *passage.exchange);
         let verdict = run
             .buffered_waiting(position, step, passage.slots, exchange, side, &mut whole)
             .await;
+        drop(kept);
         *self = Self::Seen(match verdict {
             Ok(Verdict::Next) => whole,
             Ok(Verdict::Respond) => return Err(passage.answered(position)),
@@ -211,7 +214,7 @@ impl Buffer {
     }
 
     pub(super) fn new() -> Self {
-        Self::Gathering(BytesMut::new())
+        Self::Gathering(BytesMut::new(), None)
     }
 
     /// Takes a part; with the last one the filter sees the whole.
@@ -222,13 +225,20 @@ impl Buffer {
         passage: &mut Passage<'_>,
         piece: Piece,
     ) -> Result<Option<Piece>, Stop> {
-        let Self::Gathering(gathered) = self else {
+        let Self::Gathering(gathered, kept) = self else {
             return Ok(Some(piece));
         };
         let step = &passage.pipeline.steps[position];
         if piece.bytes.len() > step.body_buffer.saturating_sub(gathered.len()) {
             passage.slots.slot(step.slot).limited(Limit::BodyBuffer);
             return Err(Error::BufferFull(side).into());
+        }
+        let slots = passage.slots;
+        let slot = slots.slot(step.slot);
+        if !piece.bytes.is_empty() {
+            kept.get_or_insert_with(|| slot.configured().keep())
+                .grow(piece.bytes.len())
+                .map_err(|Full| Error::PluginBusy)?;
         }
         let bytes = match piece.end && gathered.is_empty() {
             true => piece.bytes,
@@ -241,8 +251,10 @@ impl Buffer {
             }
         };
         let mut whole = Piece { bytes, ..piece };
-        if step.waits || passage.slots.slot(step.slot).is_slow() {
-            *self = Self::Whole(whole);
+        // Until the filter has seen it.
+        let kept = kept.take();
+        if step.waits || slot.is_slow() {
+            *self = Self::Whole(whole, kept);
             return Err(Stop::Waits);
         }
         *self = Self::Over;
@@ -250,6 +262,7 @@ impl Buffer {
         let verdict = passage.call(position, of_whole(side), |instance, exchange| {
             instance.on_buffered(side, exchange, &mut whole)
         });
+        drop(kept);
         match verdict {
             Ok(Verdict::Next) => Ok(Some(whole)),
             Ok(Verdict::Respond) => Err(passage.answered(position)),

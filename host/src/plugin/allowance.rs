@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -18,7 +19,10 @@ use crate::{
     state::Space,
 };
 
-use super::log_budget::{Line, LogBudget};
+use super::{
+    line::Full,
+    log_budget::{Line, LogBudget},
+};
 
 /// What one filter may use.
 pub(super) struct Allowance {
@@ -33,6 +37,8 @@ pub(super) struct Allowance {
     log: LogBudget,
     /// Instances that belong to one request each, and calls that wait.
     at_work: AtomicUsize,
+    /// Bytes of bodies that are kept for it to see whole.
+    kept: AtomicUsize,
 }
 
 impl Allowance {
@@ -57,6 +63,7 @@ impl Allowance {
             limited: metrics.plugins().limited(plugin),
             log: LogBudget::default(),
             at_work: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
         })
     }
 
@@ -121,6 +128,55 @@ impl Allowance {
                 None
             }
         }
+    }
+}
+
+/// What is kept of one body for a plugin to see whole, counted over all workers
+/// until this is dropped.
+pub struct Kept {
+    allowance: Arc<Allowance>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// Nothing yet.
+    pub(super) fn new(allowance: &Arc<Allowance>) -> Self {
+        Self {
+            allowance: Arc::clone(allowance),
+            bytes: 0,
+        }
+    }
+
+    /// Counts so many bytes more.
+    ///
+    /// # Errors
+    ///
+    /// There are too many, of all bodies together.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+        let most = self.allowance.limits.body_buffers;
+        let more = |kept: usize| kept.checked_add(bytes).filter(|kept| *kept <= most);
+        match self.allowance.kept.fetch_update(Relaxed, Relaxed, more) {
+            Ok(_) => {
+                self.bytes += bytes;
+                Ok(())
+            }
+            Err(_) => {
+                self.allowance.limited(Limit::BodyBuffers);
+                Err(Full)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kept").field(&self.bytes).finish()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.allowance.kept.fetch_sub(self.bytes, Relaxed);
     }
 }
 

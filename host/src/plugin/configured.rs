@@ -18,7 +18,7 @@ use crate::{
 use super::{
     ConfigureError, HostServices, Instance, Lanes, LoadError, Names, Plugin, PluginError,
     PluginErrorKind, Quarantine,
-    allowance::{Allowance, Room},
+    allowance::{Allowance, Kept, Room},
     capability::Grants,
     faults::Use,
     instance::Host,
@@ -126,6 +126,11 @@ impl Configured {
     /// Counts that the plugin met one of its limits.
     pub fn limited(&self, limit: Limit) {
         self.host.allowance.limited(limit);
+    }
+
+    /// To count what is kept of a body for it.
+    pub fn keep(&self) -> Kept {
+        Kept::new(&self.host.allowance)
     }
 
     /// Whether it may be called; shared by all that have the same plugin and

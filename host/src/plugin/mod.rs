@@ -68,7 +68,7 @@ mod watcher;
 mod wit;
 
 pub use crate::config::Capability;
-pub use allowance::Room;
+pub use allowance::{Kept, Room};
 pub use compiler::{CompileError, Compiler};
 pub use configured::{Configured, ConfiguredOptions};
 pub use confined::Confined;

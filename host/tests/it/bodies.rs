@@ -6,15 +6,28 @@ use crate::support::{Gateway, Reply, Scripted, Wire, eventually, start_with_bodi
 
 /// What the upstream got last.
 #[derive(Debug, Clone, Default)]
-struct Got {
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Got {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
     /// The lines behind a chunked body.
     trailers: String,
 }
 
+impl Got {
+    /// Whether it got this body, with a length or in chunks.
+    #[track_caller]
+    pub(crate) fn is_framed(&self, body: &str, length: Option<usize>, what: &str) {
+        let Self { head, .. } = self;
+        assert_eq!(String::from_utf8_lossy(&self.body), body, "{what}");
+        let framing = length.map_or(TE.to_owned(), |length| format!("{CL}{length}\r\n"));
+        assert!(head.contains(&framing), "{what} {head}");
+        let other = length.map_or(CL, |_| TE);
+        assert!(!head.contains(other), "{what} {head}");
+    }
+}
+
 /// An upstream that notes what it gets and answers each request so.
-fn upstream(answer: &'static str) -> (Scripted, Arc<Mutex<Got>>) {
+pub(crate) fn upstream(answer: &'static str) -> (Scripted, Arc<Mutex<Got>>) {
     let got = Arc::new(Mutex::new(Got::default()));
     let noted = Arc::clone(&got);
     let upstream = Scripted::start(move |mut wire| {
@@ -60,7 +73,7 @@ fn body(wire: &mut Wire, head: &str) -> (Vec<u8>, String) {
     (wire.take(length.unwrap_or(0)), String::new())
 }
 
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 fn post(body: &str) -> String {
     let length = body.len();
@@ -83,59 +96,60 @@ fn chunked(body: &str) -> String {
 }
 
 /// Plugin, what it is told, more keys.
-type Steps = &'static [(&'static str, &'static str, &'static str)];
+pub(crate) type Steps = &'static [(&'static str, &'static str, &'static str)];
 
 const CL: &str = "content-length: ";
 const TE: &str = "transfer-encoding: chunked\r\n";
 
+/// The steps; what goes upstream of "hello"; how it is framed, where it came with
+/// a length and where it came in chunks.
+pub(crate) const FRAMED: &[(Steps, &str, Option<usize>, Option<usize>)] = &[
+    (&[("stream", "request:upper", "")], "HELLO", None, None),
+    (&[("stream", "request:pass", "")], "hello", None, None),
+    (&[("stream", "request:first", "")], "hello", None, None),
+    (&[("stream", "request:keep", "")], "hello", None, None),
+    (&[("stream", "request:frame", "")], "[hello]", None, None),
+    (
+        &[("stream", "request:upper skip", "")],
+        "hello",
+        Some(5),
+        None,
+    ),
+    (&[("stream", "response:upper", "")], "hello", Some(5), None),
+    (&[("buffer", "request:pass", "")], "hello", Some(5), Some(5)),
+    (
+        &[("buffer", "request:upper", "")],
+        "HELLO",
+        Some(5),
+        Some(5),
+    ),
+    (&[("buffer", "request:empty", "")], "", Some(0), Some(0)),
+    (
+        &[
+            ("stream", "request:frame", ""),
+            ("stream", "request:upper", ""),
+            ("stream", "request:frame", ""),
+        ],
+        "[[HELLO]]",
+        None,
+        None,
+    ),
+    (
+        &[
+            ("stream", "request:frame", ""),
+            ("buffer", "request:upper", ""),
+            ("stream", "request:frame", ""),
+        ],
+        "[[HELLO]]",
+        Some(9),
+        Some(9),
+    ),
+];
+
 #[test]
 fn a_request_is_framed_right_whatever_filters_make_of_its_body() {
     let (upstream, got) = upstream(OK);
-    // The steps; what goes upstream of "hello"; how it is framed, where it came with
-    // a length and where it came in chunks.
-    let cases: &[(Steps, &str, Option<usize>, Option<usize>)] = &[
-        (&[("stream", "request:upper", "")], "HELLO", None, None),
-        (&[("stream", "request:pass", "")], "hello", None, None),
-        (&[("stream", "request:first", "")], "hello", None, None),
-        (&[("stream", "request:keep", "")], "hello", None, None),
-        (&[("stream", "request:frame", "")], "[hello]", None, None),
-        (
-            &[("stream", "request:upper skip", "")],
-            "hello",
-            Some(5),
-            None,
-        ),
-        (&[("stream", "response:upper", "")], "hello", Some(5), None),
-        (&[("buffer", "request:pass", "")], "hello", Some(5), Some(5)),
-        (
-            &[("buffer", "request:upper", "")],
-            "HELLO",
-            Some(5),
-            Some(5),
-        ),
-        (&[("buffer", "request:empty", "")], "", Some(0), Some(0)),
-        (
-            &[
-                ("stream", "request:frame", ""),
-                ("stream", "request:upper", ""),
-                ("stream", "request:frame", ""),
-            ],
-            "[[HELLO]]",
-            None,
-            None,
-        ),
-        (
-            &[
-                ("stream", "request:frame", ""),
-                ("buffer", "request:upper", ""),
-                ("stream", "request:frame", ""),
-            ],
-            "[[HELLO]]",
-            Some(9),
-            Some(9),
-        ),
-    ];
-    for (steps, expected, with_length, with_chunks) in cases {
+    for (steps, expected, with_length, with_chunks) in FRAMED {
         let gateway = start_with_bodies(upstream.address, steps);
         let mut wire = Wire::connect(gateway.address);
         for (request, length) in [
@@ -147,25 +161,7 @@ fn a_request_is_framed_right_whatever_filters_make_of_its_body() {
             assert!(head.starts_with("HTTP/1.1 200"), "{steps:?} {head}");
             body(&mut wire, &head);
             let got = got.lock().expect("a lock").clone();
-            assert_eq!(
-                String::from_utf8_lossy(&got.body),
-                *expected,
-                "{steps:?} {request}"
-            );
-            match length {
-                Some(length) => {
-                    assert!(
-                        got.head.contains(&format!("{CL}{length}\r\n")),
-                        "{steps:?} {}",
-                        got.head
-                    );
-                    assert!(!got.head.contains(TE), "{steps:?} {}", got.head);
-                }
-                None => {
-                    assert!(got.head.contains(TE), "{steps:?} {}", got.head);
-                    assert!(!got.head.contains(CL), "{steps:?} {}", got.head);
-                }
-            }
+            got.is_framed(expected, *length, &format!("{steps:?} {request}"));
         }
         // No body, no hook of bodies.
         wire.send("GET /a HTTP/1.1\r\nhost: a\r\n\r\n");
@@ -375,6 +371,37 @@ fn a_body_over_what_a_filter_can_take_is_refused() {
         "{}",
         reply.text()
     );
+}
+
+#[test]
+fn bodies_that_are_kept_for_a_filter_are_bounded_together() {
+    let (upstream, _) = upstream(OK);
+    let few = ", limits: { body_buffers: 10 }";
+    let gateway = start_with_bodies(upstream.address, &[("buffer", "request:pass", few)]);
+    let limited = "portcullis_plugin_limited_total{plugin=\"buffer\",limit=\"body_buffers\"} ";
+    let head = "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\n";
+    let mut first = Wire::connect(gateway.address);
+    first.send(format!("{head}123456"));
+    // Whoever comes once that is there is told to come again.
+    let mut last = None;
+    eventually("there is no more room", || {
+        let mut second = Wire::connect(gateway.address);
+        second.send(format!("{head}12345678"));
+        let reply = second.reply();
+        let full = reply.status == 503;
+        last = Some(reply);
+        full
+    });
+    let refused = last.expect("an answer");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(gateway.metric(limited), Some(1.0));
+    first.send("78");
+    assert_eq!(first.reply().status, 200);
+    for _ in 0..3 {
+        let mut again = Wire::connect(gateway.address);
+        again.send(format!("{head}12345678"));
+        assert_eq!(again.reply().status, 200, "what was kept is given back");
+    }
 }
 
 #[test]

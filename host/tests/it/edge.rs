@@ -286,6 +286,8 @@ fn who_does_not_read_its_answer_is_let_go() {
     eventually("and so is its request", || {
         gateway.metric("portcullis_requests_in_flight{route=\"r\"}") == Some(0.0)
     });
+    // Else the system would keep megabytes for it.
+    assert!(wire.is_broken_off(), "what was sent still waits for it");
 }
 
 // Case 33: by the window of one stream, which holds up nobody else.

@@ -50,11 +50,11 @@ pub(crate) struct Common {
 pub(crate) struct Hostile {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Seconds of each class under attack, and as many without, in turns
-    #[arg(long, default_value_t = 12.0)]
+    /// Seconds of each class under attack, and as many without, in calm turns
+    #[arg(long, default_value_t = 10.0)]
     pub(crate) seconds: f64,
-    /// Turns
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Calm turns; there are four times as many at most
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeats: u32,
     /// Endless loops of which each is timed; 0 to leave that out
     #[arg(long, default_value_t = 1000)]

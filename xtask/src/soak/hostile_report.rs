@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     arguments::Hostile,
-    hostile::{BUDGET, Outcome, Turn},
+    hostile::{BUDGET, Outcome, Turn, calm},
     report::{self, Bound},
     stops::quantile,
 };
@@ -56,17 +56,19 @@ pub(crate) fn results(arguments: &Hostile, outcomes: &[Outcome], stops: &[f64]) 
 
 fn settings(arguments: &Hostile) -> String {
     format!(
-        "{} requests per second, {} workers, {} turns of {:.1} s without and with. Times are of the\n\
-         other routes, medians over the turns, in microseconds; errors are theirs too.\n",
+        "{} requests per second, {} workers, turns of {:.1} s without and with, until {} of them were\n\
+         calm: the windows without before and after took no more than twice what the quickest took.\n\
+         Times are of the other routes, medians over those turns, in microseconds; errors are theirs\n\
+         too, and everything that is counted is of all turns.\n",
         arguments.common.rate,
         arguments.common.workers,
-        arguments.repeats,
         arguments.seconds / f64::from(arguments.repeats),
+        arguments.repeats,
     )
 }
 
 fn middle(outcome: &Outcome, figure: impl Fn(&Turn) -> f64) -> f64 {
-    median(outcome.turns.iter().map(figure)).unwrap_or(f64::NAN)
+    median(calm(&outcome.turns).map(figure)).unwrap_or(f64::NAN)
 }
 
 fn others_failed(outcome: &Outcome) -> u64 {
@@ -113,9 +115,9 @@ fn stop_bound(stops: &[f64]) -> Bound {
 
 fn table(outcomes: &[Outcome]) -> String {
     let mut table =
-        "| class | requests of others | errors | p50 without | p50 with | p99 without | p99 with \
+        "| class | turns, calm | requests of others | errors | p50 without | p50 with | p99 without | p99 with \
         | hostile requests | not answered 2xx | failed calls | MiB before | after | at most |\n\
-        |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for outcome in outcomes {
         let sum = |figure: fn(&Turn) -> u64| outcome.turns.iter().map(figure).sum::<u64>();
@@ -123,8 +125,10 @@ fn table(outcomes: &[Outcome]) -> String {
         let [before, after, peak] = outcome.memory;
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {before:.1} | {after:.1} | {peak:.1} |",
+            "| {} | {}, {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {before:.1} | {after:.1} | {peak:.1} |",
             outcome.name,
+            outcome.turns.len(),
+            calm(&outcome.turns).count(),
             sum(|turn| turn.under.done),
             others_failed(outcome),
             figure(|turn| turn.before.p50_us),
@@ -218,7 +222,26 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_class() {
         let table = table(&[outcome([500.0, 600.0], 2)]);
-        let row = "| trap | 3000 | 6 | 0 | 0 | 500 | 600 | 3000 | 21 | 7 | 1.0 | 2.0 | 3.0 |";
+        let row =
+            "| trap | 3, 3 | 3000 | 6 | 0 | 0 | 500 | 600 | 3000 | 21 | 7 | 1.0 | 2.0 | 3.0 |";
         assert_eq!(table.lines().last(), Some(row));
+    }
+
+    #[test]
+    fn turns_count_while_the_machine_does_nothing_else() {
+        let turns = |before: &[f64]| {
+            let with = |p99_us: f64| outcome([p99_us, 900.0], 0).turns.remove(0);
+            before.iter().copied().map(with).collect::<Vec<_>>()
+        };
+        for (before, expected) in [
+            (&[400.0, 800.0, 500.0][..], 3),
+            (&[400.0, 801.0, 500.0], 1),
+            (&[9_000.0, 400.0, 500.0], 2),
+            (&[9_000.0, 400.0, 7_000.0], 0),
+            (&[400.0], 1),
+            (&[], 0),
+        ] {
+            assert_eq!(calm(&turns(before)).count(), expected, "{before:?}");
+        }
     }
 }

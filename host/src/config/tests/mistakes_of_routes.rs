@@ -140,7 +140,7 @@ fn mistakes_of_routes() {
         ),
         (
             "pipeline: [{ plugin: p, limits: { file_size: 1MiB } }]",
-            "6:37: routes[0].pipeline[0].limits.file_size: unknown key\n  hint: known: memory, table, call_timeout, wait_timeout, start_timeout, instances, queue, host_calls, log_lines, counters, store_keys, store_bytes, metric_series, response_size, body_buffer, http_timeout, http_response_size, http_request_size, http_calls",
+            "6:37: routes[0].pipeline[0].limits.file_size: unknown key\n  hint: known: memory, table, call_timeout, wait_timeout, start_timeout, instances, queue, host_calls, log_lines, counters, store_keys, store_bytes, metric_series, response_size, body_buffer, body_buffers, http_timeout, http_response_size, http_request_size, http_calls",
         ),
         (
             "pipeline: [{ plugin: p, namespace: a/b }]",

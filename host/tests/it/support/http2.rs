@@ -1,13 +1,17 @@
 //! A blocking HTTP/2 client with one connection, by prior knowledge or ALPN.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     error::Error,
+    io,
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,6 +19,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
+    body::Frame,
     client::conn::http2::{SendRequest, handshake},
     ext::Protocol,
     upgrade,
@@ -28,7 +33,7 @@ use tokio::{
 
 use super::{Reply, stream::Stream};
 
-type Body = BoxBody<Bytes, std::io::Error>;
+type Body = BoxBody<Bytes, io::Error>;
 
 /// A client with one connection.
 pub(crate) struct Http2 {
@@ -90,6 +95,15 @@ impl Http2 {
         let body = body.map_err(|never: Infallible| match never {}).boxed();
         let call = [("content-type", "application/grpc"), ("te", "trailers")];
         self.send_body("POST", path, &[&call, fields].concat(), body)
+    }
+
+    /// A request with a body in parts, whose length it does not say.
+    pub(crate) fn stream(&self, path: &str, parts: &[&str]) -> Result<Whole, Box<dyn Error>> {
+        let parts = parts
+            .iter()
+            .map(|part| Bytes::copy_from_slice(part.as_bytes()));
+        let body = InParts(parts.collect()).boxed();
+        self.send_body("POST", path, &[], body)
     }
 
     /// An extended CONNECT (RFC 8441): the response, and the stream if it was
@@ -158,6 +172,21 @@ impl Http2 {
             };
             Ok(Whole { reply, trailers })
         })
+    }
+}
+
+/// A body whose length nobody knows.
+struct InParts(VecDeque<Bytes>);
+
+impl hyper::body::Body for InParts {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
     }
 }
 

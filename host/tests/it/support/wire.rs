@@ -111,6 +111,19 @@ impl Wire {
         std::mem::take(&mut self.unread)
     }
 
+    /// Reads until there is no more, and says whether the other side broke off
+    /// rather than closed.
+    pub(crate) fn is_broken_off(&mut self) -> bool {
+        let mut buffer = [0; 1 << 16];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::ConnectionReset,
+            }
+        }
+    }
+
     /// The head of a response, its body still to come.
     #[track_caller]
     pub(crate) fn reply_head(&mut self) -> Reply {
