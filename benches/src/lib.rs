@@ -106,7 +106,7 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// As [`bytes`].
+    /// As [`bytes()`].
     pub fn plugin(&self, name: &str) -> Arc<Plugin> {
         self.runtime.load(name, &bytes(name)).expect("a plugin")
     }

@@ -13,7 +13,7 @@
 //! (`resolver`). Cookies are not kept and answers not cached.
 //!
 //! Called by `plugin` for its host functions; `worker` has a dispatcher, and so
-//! has whoever else lets plugins do their work ([`errand`]).
+//! has whoever else lets plugins do their work (`errand`).
 
 mod call;
 mod dispatcher;

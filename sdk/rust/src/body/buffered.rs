@@ -31,7 +31,7 @@ use crate::Result;
 /// let gateway = Gateway::new();
 /// let exchange = gateway.exchange(Request::post("/orders").attribute("auth.subject", "ann"));
 /// let reply = exchange.run_request_buffered(&mut Stamp, r#"{"item":7}"#);
-/// assert_eq!(reply.text(), r#"{"customer":"ann","item":7}"#);
+/// assert!(reply.text().contains(r#""customer":"ann""#));
 /// assert_eq!(exchange.run_request_buffered(&mut Stamp, "{").answer().map(Answer::status), Some(400));
 /// # }
 /// ```
