@@ -83,10 +83,10 @@ pub(crate) struct Bodies {
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) mebibytes: u64,
     /// Seconds of each route in each turn of the comparison
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 1.5)]
     pub(crate) seconds: f64,
     /// Turns of the comparison
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeats: u32,
 }
 
