@@ -98,13 +98,20 @@ fn ten_thousand_clients_that_leave_end_their_calls() {
     };
     leave(WARM);
     let warm = held();
+    // A busy machine lets a crowd gather once in a while, whose memory is kept for
+    // the next. What stays of each call would be there after every batch.
+    let (mut end, mut least) = (warm, u64::MAX);
     // Who leaves before the plugin has asked ends no call.
     while cancelled() < CALLS {
         leave(WARM);
+        let next = held();
+        least = least.min(next.0.saturating_sub(end.0));
+        end = next;
     }
-    let end = held();
+    let bytes = (WARM * 64) as u64;
+    assert!(least < bytes, "{least} bytes more after each batch");
     assert!(
-        end.0 < warm.0 + (8 << 20),
+        end.0 < warm.0 + (32 << 20),
         "bytes: {} were {}",
         end.0,
         warm.0
