@@ -49,6 +49,7 @@ pub(crate) struct Outcome {
 /// What the gateway held at one time.
 pub(crate) struct Sample {
     pub(crate) memory_mib: f64,
+    /// Those of connections left out.
     pub(crate) descriptors: usize,
 }
 
@@ -90,7 +91,7 @@ fn endure(stage: &mut Stage<'_>, arguments: &Reload) -> Result<Outcome> {
         }
         outcome.samples.push(Sample {
             memory_mib: gateway.memory().0,
-            descriptors: gateway.descriptors(),
+            descriptors: gateway.own_descriptors(),
         });
         progress(number, arguments.reloads, began, &outcome);
     }

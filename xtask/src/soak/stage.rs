@@ -202,8 +202,16 @@ impl Gateway {
         usage::memory(&[self.process.pid()])
     }
 
-    /// How many descriptors it has open.
-    pub(crate) fn descriptors(&self) -> usize {
+    /// How many descriptors it has open besides connections to clients and
+    /// instances, of which there are as many as requests came at once lately.
+    pub(crate) fn own_descriptors(&self) -> usize {
+        let connections = ["portcullis_connections", "portcullis_upstream_connections"];
+        let connections = connections.map(|name| self.metric(name, "").unwrap_or_default());
+        let open = connections.iter().sum::<f64>() as usize;
+        self.descriptors().saturating_sub(open)
+    }
+
+    fn descriptors(&self) -> usize {
         let open = fs::read_dir(format!("/proc/{}/fd", self.process.pid()));
         open.map_or(0, Iterator::count)
     }
