@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    probe::wait_until_ready,
+    probe::{self, wait_until_ready},
     process::Process,
     workspace::{self, cargo, succeed},
 };
@@ -25,9 +25,12 @@ pub(super) struct Stage {
     folder: PathBuf,
     plain: u16,
     secure: u16,
+    admin: u16,
     /// Stopped in this order.
     _processes: Vec<Process>,
 }
+
+const GIVEN_UP: &str = "portcullis_refused_total{reason=\"write_timeout\"}";
 
 impl Stage {
     /// Builds and starts all of it.
@@ -86,6 +89,7 @@ impl Stage {
             folder,
             plain,
             secure,
+            admin,
             _processes: processes,
         })
     }
@@ -93,6 +97,13 @@ impl Stage {
     /// The logs, and what else there is.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How many connections the gateway has broken off since their clients took nothing.
+    pub(super) fn given_up(&self) -> Option<f64> {
+        let text = probe::get(self.admin, "/metrics", "")?.body;
+        let line = |line: &str| line.strip_prefix(GIVEN_UP)?.trim().parse().ok();
+        text.lines().find_map(line)
     }
 
     /// Without TLS.
