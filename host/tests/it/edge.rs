@@ -192,6 +192,7 @@ fn a_head_that_trickles_has_no_more_time_than_one_that_stalls() {
     let begun = Instant::now();
     let head = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(10_000));
     let went = head.bytes().position(|byte| {
+        // The client's pace, which is what is tried.
         std::thread::sleep(Duration::from_millis(5));
         !wire.try_send([byte])
     });
@@ -228,6 +229,7 @@ fn a_body_that_stalls_is_answered_408_and_its_connection_closed() {
     let mut wire = Wire::connect(gateway.address);
     wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n");
     for _ in 0..6 {
+        // The client's pace again.
         std::thread::sleep(Duration::from_millis(100));
         wire.send("x");
     }

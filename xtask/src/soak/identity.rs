@@ -19,7 +19,7 @@ use super::{
     arguments::Identity,
     issuer::{Client, Issuer, token},
     report::{self, Bound},
-    stage::{SMALL, Stage},
+    stage::{Gateway, SMALL, Stage},
 };
 use crate::{interrupt, plugins};
 
@@ -119,12 +119,7 @@ fn show(
 }
 
 /// Waits until the time is over.
-fn watch(
-    stage: &Stage<'_>,
-    gateway: &mut super::stage::Gateway,
-    seconds: u64,
-    began: Instant,
-) -> Result<()> {
+fn watch(stage: &Stage<'_>, gateway: &mut Gateway, seconds: u64, began: Instant) -> Result<()> {
     while began.elapsed() < Duration::from_secs(seconds) {
         stage.check()?;
         gateway.check()?;
