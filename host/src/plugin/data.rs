@@ -14,12 +14,15 @@ use crate::{
 
 use super::{
     Hooks, HostServices, Names, PluginError, PluginErrorKind, allowance::Allowance, crossing::Work,
-    deadline::Clock, host::Output, limiter::Limiter, log_budget::LogBudget, pace::Pace,
+    deadline::Clock, host::Output, lanes, limiter::Limiter, log_budget::LogBudget, pace::Pace,
     wit::Refusal,
 };
 
 /// Handles to host resources that one instance may hold at once.
 const HANDLES: usize = 1_024;
+
+/// Calls of the gateway in a row: some tens of microseconds.
+const CALLS_AT_ONCE: u32 = 64;
 
 /// Who a plugin is, for its own lines and errors.
 pub(super) struct Identity {
@@ -97,8 +100,11 @@ pub(super) struct Data {
     pub(super) clock: Clock,
     /// The time of the call that runs, if it may wait.
     pub(super) pace: Option<Arc<Pace>>,
-    /// Calls of the gateway that the hook that runs has left.
+    /// Calls of the gateway that the hook that runs has left, before it looks
+    /// whether others wait for its processor.
     calls_left: u32,
+    /// Those that it has after that.
+    calls_later: u32,
     /// Those that every hook has. Without a bound until the plugin is
     /// configured: that happens off the workers, and a long configuration may
     /// take many.
@@ -136,6 +142,7 @@ impl Data {
             clock: Clock::default(),
             pace: None,
             calls_left: u32::MAX,
+            calls_later: 0,
             calls: u32::MAX,
             work: Work::default(),
         }
@@ -146,7 +153,8 @@ impl Data {
     pub(super) fn begin(&mut self) {
         self.output.begin();
         self.limiter.begin();
-        self.calls_left = self.calls;
+        self.calls_left = self.calls.min(CALLS_AT_ONCE);
+        self.calls_later = self.calls - self.calls_left;
     }
 
     /// The plugin is configured: from now on it is called by requests.
@@ -183,7 +191,7 @@ impl Data {
                 self.calls_left = left;
                 Ok(())
             }
-            None => self.too_many_calls(),
+            None => self.call_on(),
         }
     }
 
@@ -196,7 +204,21 @@ impl Data {
         }
     }
 
+    /// It has called often. Beside the workers that may take their processor.
     #[cold]
+    fn call_on(&mut self) -> Result<()> {
+        lanes::give_way();
+        let next = self.calls_later.min(CALLS_AT_ONCE);
+        self.calls_later -= next;
+        match next.checked_sub(1) {
+            Some(left) => {
+                self.calls_left = left;
+                Ok(())
+            }
+            None => self.too_many_calls(),
+        }
+    }
+
     fn too_many_calls(&self) -> Result<()> {
         self.allowance.limited(Limit::HostCalls);
         let most = self.allowance.limits.host_calls;

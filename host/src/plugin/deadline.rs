@@ -17,6 +17,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::{
     data::Data,
+    lanes,
     pace::Pace,
     tempo::{LONG, Tempo, processor_time},
     ticker::{Activity, TICK},
@@ -63,6 +64,7 @@ pub(super) fn pace(store: &mut Store<Data>) {
 /// and when its time is over.
 #[cold]
 fn look(data: &mut Data, tempo: &Tempo) -> UpdateDeadline {
+    lanes::give_way();
     let now = processor_time();
     let clock = &mut data.clock;
     clock.passed += 1;
@@ -77,7 +79,7 @@ fn look(data: &mut Data, tempo: &Tempo) -> UpdateDeadline {
         0 if used.as_nanos() >= half => UpdateDeadline::Interrupt,
         // Its thread had little of the time.
         0 => UpdateDeadline::Continue(clock.most.div_ceil(2)),
-        _ if used < LONG => UpdateDeadline::Continue(1),
+        _ if used < LONG || lanes::is_aside() => UpdateDeadline::Continue(1),
         _ => {
             clock.passed = clock.most - 1;
             UpdateDeadline::Continue(left)

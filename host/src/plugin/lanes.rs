@@ -1,10 +1,13 @@
 //! Threads beside the workers, for calls of plugins that take long.
 //!
-//! They yield to the workers: there are fewer of them than processors, and the
-//! scheduler prefers everybody else. Started when they are needed for the first
-//! time, which for most gateways is never.
+//! They yield to the workers: there are fewer of them than processors, the
+//! scheduler prefers everybody else, and what runs on them gives way again and
+//! again, since whoever is preferred still waits for the end of a slice of time.
+//! Started when they are needed for the first time, which for most gateways is
+//! never.
 
 use std::{
+    cell::Cell,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -19,6 +22,23 @@ use crossbeam_queue::SegQueue;
 /// How much the scheduler prefers others: at most a tenth of a busy processor is
 /// left to one who is so nice.
 const NICE: i32 = 10;
+
+thread_local! {
+    /// Whether this is such a thread.
+    static ASIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets others run first, if this is such a thread.
+pub(super) fn give_way() {
+    if ASIDE.get() {
+        thread::yield_now();
+    }
+}
+
+/// Whether this is such a thread.
+pub(super) fn is_aside() -> bool {
+    ASIDE.get()
+}
 
 /// Something to be done, once.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -82,6 +102,7 @@ fn start(shared: &Arc<Shared>) -> Box<[Thread]> {
 }
 
 fn serve(shared: &Shared) {
+    ASIDE.set(true);
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!("plugins that take long are not put behind others: {error}");
@@ -108,6 +129,7 @@ mod tests {
         let lanes = Lanes::default();
         let (send, receive) = mpsc::channel();
         lanes.run(|| panic!("planted"));
+        assert!(!is_aside());
         for number in 0..100 {
             let send = send.clone();
             lanes.run(move || send.send((number, thread::current().id())).unwrap());
