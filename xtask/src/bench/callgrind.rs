@@ -36,6 +36,13 @@ pub(crate) fn inclusive(text: &str, prefix: &str) -> BTreeMap<String, u64> {
     costs
 }
 
+/// The cost of all that the program did.
+pub(crate) fn total(text: &str) -> Option<u64> {
+    let mut lines = text.lines().rev();
+    let total = lines.find_map(|line| line.strip_prefix("totals: "));
+    total?.trim().parse().ok()
+}
+
 /// `empty_call` of `instructions::path_empty_call`.
 fn path<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
     name.rsplit("::").next()?.strip_prefix(prefix)
@@ -46,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_of_a_function_is_that_of_all_calls_of_it() {
+    fn the_cost_of_a_function_is_that_of_all_calls_of_it_and_the_total_that_of_all() {
         let text = "\
 events: Ir
 fn=(1) program::main
@@ -65,8 +72,11 @@ fn=(2)
 cfn=(4) program::path_two::h123
 calls=1 1
 21 9
+
+totals: 1595
 ";
         let costs = inclusive(text, "path_");
         assert_eq!(costs, BTreeMap::from([("one".to_owned(), 1_500)]));
+        assert_eq!(total(text), Some(1_595));
     }
 }

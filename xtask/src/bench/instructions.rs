@@ -3,13 +3,19 @@
 //!
 //! Counts are the same on a busy machine as on an idle one, so a change that
 //! makes a path longer fails a test and not somebody's patience. The paths are
-//! the functions of `benches/examples/instructions.rs`; valgrind counts.
+//! the functions of `benches/examples/instructions.rs`, and whole requests
+//! (`requests`); valgrind counts.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::callgrind;
+use super::{callgrind, requests};
 use crate::{
     plugins,
     workspace::{self, cargo, succeed},
@@ -18,6 +24,9 @@ use crate::{
 /// The counts of the last time, per path.
 const BASELINE: &str = "benches/instructions.json";
 
+/// What whole requests are called beside the paths.
+const REQUEST: &str = "whole_request";
+
 /// How often the program goes each path.
 const TIMES: u64 = 1_000;
 
@@ -25,11 +34,15 @@ const TIMES: u64 = 1_000;
 const TOLERANCE: f64 = 5.0;
 
 /// What is to be done with the counts.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
     /// Keep these counts for the next time instead of comparing them
     #[arg(long)]
     update: bool,
+    /// Count nothing but whole requests through this gateway, and compare nothing:
+    /// other settings of the compiler give other counts
+    #[arg(long, conflicts_with = "update")]
+    gateway: Option<PathBuf>,
 }
 
 /// True if there is what counts.
@@ -39,7 +52,7 @@ pub(crate) fn possible() -> bool {
 
 /// Counts and compares.
 pub(crate) fn check() -> Result<()> {
-    run(&Arguments { update: false })
+    run(&Arguments::default())
 }
 
 /// Counts, and compares or keeps.
@@ -48,7 +61,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         possible(),
         "there is no valgrind\n  hint: apt-get install valgrind"
     );
-    let counts = count()?;
+    if let Some(gateway) = &arguments.gateway {
+        println!("{REQUEST}: {}", requests::plain(gateway)?);
+        return Ok(());
+    }
+    let mut counts = count()?;
+    let gateway = workspace::target().join("debug/portcullis");
+    counts.insert(REQUEST.to_owned(), requests::plain(&gateway)?);
     if arguments.update {
         let text = serde_json::to_string_pretty(&counts)? + "\n";
         fs::write(BASELINE, text).with_context(|| format!("cannot write {BASELINE}"))?;
@@ -72,10 +91,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn count() -> Result<BTreeMap<String, u64>> {
     plugins::run()?;
-    println!("building the paths");
+    println!("building the paths and the gateway");
     succeed(&mut cargo(&[
         "build",
         "--workspace",
+        "--bin",
+        "portcullis",
         "--example",
         "instructions",
     ]))?;

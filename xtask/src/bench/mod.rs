@@ -12,5 +12,6 @@ mod footprint;
 pub(crate) mod instructions;
 pub(crate) mod load;
 pub(crate) mod machine;
+mod requests;
 
 pub(crate) use arguments::{Arguments, run};
