@@ -115,8 +115,9 @@ pub enum BodyError {
 pub enum RequestBody {
     /// No body: the request may be sent again.
     Empty,
-    /// A body that can be sent once.
-    Stream(Metered),
+    /// A body that can be sent once. In a box, since most requests have none, and
+    /// all of them are moved about.
+    Stream(Box<Metered>),
     /// What filters make of such a body.
     Piped(Piped),
     /// That of a request which the gateway makes itself.
@@ -135,18 +136,27 @@ pub struct Metered {
 impl RequestBody {
     /// The body of a request that came in, with its limit in bytes, and how long
     /// its client may send nothing while it is waited for.
-    pub fn new(incoming: Incoming, meter: Rc<Meter>, limit: u64, timeout: Duration) -> Self {
+    pub fn new(incoming: Incoming, limit: u64, timeout: Duration) -> Self {
         match incoming.is_end_stream() {
             true => Self::Empty,
             false => {
+                let meter = Rc::new(Meter::default());
                 meter.pending.set(true);
-                Self::Stream(Metered {
+                Self::Stream(Box::new(Metered {
                     incoming,
                     meter,
                     limit,
                     patience: Patience::new(timeout),
-                })
+                }))
             }
+        }
+    }
+
+    /// What is known of a client's body as it passes; none if there is no such body.
+    pub fn meter(&self) -> Option<Rc<Meter>> {
+        match self {
+            Self::Stream(body) => Some(Rc::clone(&body.meter)),
+            Self::Empty | Self::Piped(_) | Self::Own(_) => None,
         }
     }
 

@@ -20,10 +20,7 @@ mod tunnel;
 mod upgrade;
 mod way;
 
-use std::{
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
@@ -39,7 +36,7 @@ pub use tunnel::Tunnel;
 use upgrade::{Asked, Upgrade};
 
 use crate::{
-    body::{Meter, RequestBody},
+    body::RequestBody,
     exchange::{Answer, ClientAddr, Exchange, Failure, Phase, RequestId, ResponseHead, Side},
     forwarding::{self, ClientFields, X_REQUEST_ID},
     pipeline::{Chain, Stop},
@@ -85,7 +82,7 @@ fn admit(
     mut parts: http::request::Parts,
     request_id: RequestId,
     started: Instant,
-) -> Result<Flight, Refusal> {
+) -> Result<Box<Flight>, Refusal> {
     // hyper holds HTTP/1.1 to it, and HTTP/2 to the bytes of the head only.
     if parts.headers.len() > worker.limits().request_headers {
         return Err(Error::HeadTooLarge.into());
@@ -146,13 +143,16 @@ fn admit(
 }
 
 /// Runs the pipeline forward, forwards, and runs it back.
-async fn run(worker: &Worker, mut flight: Flight, incoming: Incoming) -> Response<ResponseBody> {
-    let meter = Rc::new(Meter::default());
-    flight.meter = Some(Rc::clone(&meter));
+async fn run(
+    worker: &Worker,
+    mut flight: Box<Flight>,
+    incoming: Incoming,
+) -> Response<ResponseBody> {
     let result = match flight.request_filters().await {
         Ok(None) => {
             let limits = worker.limits();
-            let body = RequestBody::new(incoming, meter, limits.request_body, limits.body_timeout);
+            let body = RequestBody::new(incoming, limits.request_body, limits.body_timeout);
+            flight.meter = body.meter();
             match filtered(&mut flight, body).await {
                 Ok(body) => {
                     let response = forward::forward(worker, &mut flight, body).await;
@@ -242,7 +242,7 @@ fn stopped(flight: &mut Flight, stop: Stop) -> (ResponseHead, Content) {
 
 /// Runs the response back through the filters and hands it over.
 async fn finish(
-    mut flight: Flight,
+    mut flight: Box<Flight>,
     head: ResponseHead,
     mut content: Content,
     timeout: Duration,
@@ -275,7 +275,7 @@ async fn finish(
 /// The response to a request that asked to change to another protocol: it did, or
 /// the response is like any other.
 fn changed(
-    mut flight: Flight,
+    mut flight: Box<Flight>,
     upgrade: Upgrade,
     mut head: ResponseHead,
     mut content: Content,

@@ -10,7 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long somebody may let wait. Costs nothing while nobody has to; the timer
 /// is made when it is first needed, and set back only when it goes off.
-#[derive(Debug)]
+/// None at all by default.
+#[derive(Debug, Default)]
 pub struct Patience {
     limit: Duration,
     since: Option<Instant>,

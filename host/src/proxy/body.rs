@@ -133,17 +133,23 @@ pub enum BodyBroken {
 /// end: read to the end, broken, or dropped.
 pub struct ResponseBody {
     content: Content,
-    flight: Option<Flight>,
+    flight: Option<Box<Flight>>,
+    tunnel: Option<Box<Tunnel>>,
+}
+
+/// What is noted of a response while its body is on its way. In the flight, so that
+/// a body is small: the library moves it about.
+#[derive(Debug, Default)]
+pub(super) struct Sending {
     /// What filters let pass behind the last bytes.
     trailers: Option<HeaderMap>,
     patience: Patience,
     /// Bytes of the request's body when that was looked at last.
     request_bytes: u64,
-    tunnel: Option<Box<Tunnel>>,
 }
 
 impl ResponseBody {
-    pub(super) fn new(content: Content, mut flight: Flight, timeout: Duration) -> Self {
+    pub(super) fn new(content: Content, mut flight: Box<Flight>, timeout: Duration) -> Self {
         let over = content.is_end_stream() && flight.chain.is_none();
         let nothing_follows = over || flight.is_bodiless();
         let flight = match nothing_follows {
@@ -155,15 +161,13 @@ impl ResponseBody {
                 if let Some(meter) = &flight.meter {
                     meter.answered(true);
                 }
+                flight.sending.patience = Patience::new(timeout);
                 Some(flight)
             }
         };
         Self {
             content,
             flight,
-            trailers: None,
-            patience: Patience::new(timeout),
-            request_bytes: 0,
             tunnel: None,
         }
     }
@@ -173,9 +177,6 @@ impl ResponseBody {
         Self {
             content: Content::answer(body),
             flight: None,
-            trailers: None,
-            patience: Patience::new(Duration::ZERO),
-            request_bytes: 0,
             tunnel: None,
         }
     }
@@ -186,9 +187,6 @@ impl ResponseBody {
         Self {
             content: Content::Full(None),
             flight: None,
-            trailers: None,
-            patience: Patience::new(Duration::ZERO),
-            request_bytes: 0,
             tunnel: Some(Box::new(tunnel)),
         }
     }
@@ -205,6 +203,11 @@ impl ResponseBody {
         }
     }
 
+    fn has_trailers(&self) -> bool {
+        let sending = self.flight.as_ref().map(|flight| &flight.sending);
+        sending.is_some_and(|sending| sending.trailers.is_some())
+    }
+
     fn chain(&self) -> Option<&Chain> {
         self.flight.as_ref()?.chain.as_deref()
     }
@@ -217,13 +220,12 @@ impl ResponseBody {
         let Self {
             content,
             flight: Some(flight),
-            trailers,
             ..
         } = self
         else {
             return Poll::Ready(None);
         };
-        if let Some(trailers) = trailers.take() {
+        if let Some(trailers) = flight.sending.trailers.take() {
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
         let Some(mut chain) = flight.chain.take() else {
@@ -249,7 +251,7 @@ impl ResponseBody {
                 Poll::Ready(piece.trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             Ok(piece) => {
-                *trailers = piece.trailers;
+                flight.sending.trailers = piece.trailers;
                 Poll::Ready(Some(Ok(Frame::data(piece.bytes))))
             }
             Err(stop) => Poll::Ready(Some(Err(match broken {
@@ -261,17 +263,18 @@ impl ResponseBody {
 
     /// Ready when neither body has moved for too long.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.patience.poll_over(cx));
-        let meter = self
-            .flight
-            .as_ref()
-            .and_then(|flight| flight.meter.as_ref());
-        let bytes = meter.map_or(0, |meter| meter.bytes());
-        if std::mem::replace(&mut self.request_bytes, bytes) == bytes {
+        // What is no exchange, or is over, is waited for by nobody.
+        let Some(flight) = &mut self.flight else {
+            return Poll::Pending;
+        };
+        let sending = &mut flight.sending;
+        ready!(sending.patience.poll_over(cx));
+        let bytes = flight.meter.as_ref().map_or(0, |meter| meter.bytes());
+        if std::mem::replace(&mut sending.request_bytes, bytes) == bytes {
             return Poll::Ready(());
         }
-        self.patience.moved();
-        self.patience.poll_over(cx)
+        sending.patience.moved();
+        sending.patience.poll_over(cx)
     }
 
     fn poll_content(
@@ -307,11 +310,11 @@ impl Body for ResponseBody {
             return Poll::Ready(Some(Err(BodyBroken::Idle)));
         }
         let frame = ready!(polled);
-        self.patience.moved();
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some(data), Some(flight)) = (frame.data_ref(), &mut self.flight) {
-                    flight.outcome.response_bytes += data.len() as u64;
+                if let Some(flight) = &mut self.flight {
+                    flight.sending.patience.moved();
+                    flight.outcome.response_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
                 }
                 if self.is_end_stream() {
                     self.complete(None);
@@ -327,7 +330,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self.chain() {
-            Some(chain) => chain.is_over() && self.trailers.is_none(),
+            Some(chain) => chain.is_over() && !self.has_trailers(),
             None => self.content.is_end_stream(),
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     worker::Local,
 };
 
-use super::{pump::Pump, reframe, upgrade::Upgrade};
+use super::{body::Sending, pump::Pump, reframe, upgrade::Upgrade};
 
 /// A body whose head waits for it.
 pub(super) trait Held {
@@ -56,6 +56,8 @@ pub(super) struct Flight {
     pub(super) grpc: bool,
     /// What the request may change to.
     pub(super) upgrade: Option<Box<Upgrade>>,
+    /// The response on its way to the client.
+    pub(super) sending: Sending,
     run: Run,
     started: Instant,
     /// How long the request may take up to the response's head.
@@ -66,9 +68,11 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(local: Rc<Local>, exchange: Box<Exchange>, started: Instant) -> Self {
+    /// In a box of its own from the beginning: it is handed on from stage to stage,
+    /// and at last to the library with the response.
+    pub(super) fn new(local: Rc<Local>, exchange: Box<Exchange>, started: Instant) -> Box<Self> {
         let time = local.snapshot.route(exchange.route).timeout;
-        let flight = Self {
+        let flight = Box::new(Self {
             exchange,
             local,
             outcome: Outcome::default(),
@@ -83,7 +87,8 @@ impl Flight {
             time,
             completed: false,
             tunnelled: None,
-        };
+            sending: Sending::default(),
+        });
         flight.route().metrics.started();
         flight
     }

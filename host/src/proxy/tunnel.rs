@@ -25,7 +25,7 @@ use super::{
 /// A request that has changed to another protocol. Carries the exchange to its
 /// end: dropped before [`Tunnel::run`] is over it counts as left by the client.
 pub struct Tunnel {
-    flight: Flight,
+    flight: Box<Flight>,
     upstream: Switched,
     idle: Duration,
 }
@@ -39,7 +39,7 @@ struct Ways {
 impl Tunnel {
     /// Between the client of a flight and its instance. `idle`: the longest time
     /// without a byte.
-    pub(super) fn new(mut flight: Flight, upstream: Switched, idle: Duration) -> Self {
+    pub(super) fn new(mut flight: Box<Flight>, upstream: Switched, idle: Duration) -> Self {
         flight.tunnelled();
         Self {
             flight,
