@@ -7,6 +7,7 @@
 //! One request uses one snapshot from its first byte to its last. Errors are
 //! values until `respond` makes HTTP of them. Called by `connection`.
 
+mod alarm;
 mod body;
 mod flight;
 mod forward;
@@ -27,6 +28,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, heade
 use http_body::Body;
 use hyper::body::Incoming;
 
+pub use alarm::Alarm;
 pub use body::ResponseBody;
 use body::{Content, HeldResponse};
 use flight::Flight;
@@ -46,11 +48,13 @@ use crate::{
     worker::Worker,
 };
 
-/// Serves one request. Cancel safe: a dropped future ends the exchange as
-/// `Failure::Client`, and completion hooks still run.
+/// Serves one request; the alarm is for this and no other at the same time. Cancel
+/// safe: a dropped future ends the exchange as `Failure::Client`, and completion
+/// hooks still run.
 pub async fn serve(
     worker: &Worker,
     client: &ClientFields,
+    alarm: &Alarm,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let started = Instant::now();
@@ -62,7 +66,7 @@ pub async fn serve(
             if call {
                 flight.is_grpc(grpc::timeout(&flight.exchange.headers));
             }
-            run(worker, flight, incoming).await
+            run(worker, alarm, flight, incoming).await
         }
         Err(refusal) => refused(worker, &refusal, &request_id, call),
     }
@@ -145,6 +149,7 @@ fn admit(
 /// Runs the pipeline forward, forwards, and runs it back.
 async fn run(
     worker: &Worker,
+    alarm: &Alarm,
     mut flight: Box<Flight>,
     incoming: Incoming,
 ) -> Response<ResponseBody> {
@@ -155,7 +160,7 @@ async fn run(
             flight.meter = body.meter();
             match filtered(&mut flight, body).await {
                 Ok(body) => {
-                    let response = forward::forward(worker, &mut flight, body).await;
+                    let response = forward::forward(worker, alarm, &mut flight, body).await;
                     response.and_then(|response| upstream(&mut flight, response))
                 }
                 Err(stop) => Err(stop),

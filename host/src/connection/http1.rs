@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     observe::Refused,
-    proxy::{self, Tunnel},
+    proxy::{self, Alarm, Tunnel},
 };
 
 /// Serves a connection to its end. Gives it back, with what was read of it, if
@@ -36,14 +36,15 @@ where
     let (stream, heads) = Strict::new(stream, limits.request_head, pulse);
     pulse.speaks(Speaks::Http1);
     let changes: Cell<Option<Box<Tunnel>>> = Cell::new(None);
+    let alarm = Alarm::default();
     let service = service_fn(|request: Request<Incoming>| {
         // Now, before the library reads on.
         let (number, fault) = heads.begin();
         let open = pulse.open();
-        let (heads, changes) = (&heads, &changes);
+        let (heads, changes, alarm) = (&heads, &changes, &alarm);
         async move {
             let mut response = match fault {
-                None => proxy::serve(worker, fields, request).await,
+                None => proxy::serve(worker, fields, alarm, request).await,
                 Some(why) => proxy::refuse(worker, why),
             };
             let tunnel = response.body_mut().take_tunnel();

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     config::Limits,
     observe::Refused,
-    proxy::{self, Tunnel},
+    proxy::{self, Alarm, Tunnel},
 };
 
 /// Streams are tasks of the worker's own, which end with their clients' patience
@@ -159,7 +159,8 @@ async fn answer(
         true => Some(upgrade::on(&mut request)),
         false => None,
     };
-    let mut response = proxy::serve(&client.worker, &client.fields, request).await;
+    let alarm = Alarm::default();
+    let mut response = proxy::serve(&client.worker, &client.fields, &alarm, request).await;
     if let Some(changes) = changes
         && let Some(tunnel) = response.body_mut().take_tunnel()
     {

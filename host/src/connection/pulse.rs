@@ -63,6 +63,8 @@ pub(super) struct Pulse {
     stalled_since: Cell<Option<Instant>>,
     /// When it is old. None once it is.
     old_at: Cell<Option<Instant>>,
+    /// The timer knows its task, which never changes, and has not gone off.
+    armed: Cell<bool>,
     /// The client was told that the connection ends.
     told: Cell<bool>,
     /// It takes nothing, and what it was sent is not kept for it any longer.
@@ -88,6 +90,7 @@ impl Pulse {
             awaited_since: Cell::new(now),
             stalled_since: Cell::new(None),
             old_at: Cell::new(Some(now + age)),
+            armed: Cell::new(false),
             told: Cell::new(false),
             given_up: Cell::new(false),
         })
@@ -162,7 +165,12 @@ impl Pulse {
     /// again, which is set to when to look next.
     pub(super) fn poll_due(&self, cx: &mut Context<'_>, timer: &mut Pin<Box<Sleep>>) -> Poll<Due> {
         loop {
-            ready!(timer.as_mut().poll(cx));
+            if self.armed.get() && !timer.is_elapsed() {
+                return Poll::Pending;
+            }
+            let polled = timer.as_mut().poll(cx);
+            self.armed.set(polled.is_pending());
+            ready!(polled);
             let now = Instant::now();
             let (at, due) = self.next_due();
             if at <= now {
@@ -185,6 +193,7 @@ impl Pulse {
 
     /// A timer for `poll_due`.
     pub(super) fn timer(&self) -> Pin<Box<Sleep>> {
+        self.armed.set(false);
         let (at, _) = self.next_due();
         let first = at.min(Instant::now() + self.shortest());
         Box::pin(tokio::time::sleep_until(first))

@@ -23,7 +23,10 @@ use crate::{
     worker::Worker,
 };
 
-use super::Flight;
+use super::{
+    Flight,
+    alarm::{Alarm, Late},
+};
 
 /// How one try failed.
 struct Failed {
@@ -38,6 +41,7 @@ struct Failed {
 /// the future closes the connection that the request was on.
 pub(super) async fn forward(
     worker: &Worker,
+    alarm: &Alarm,
     flight: &mut Flight,
     mut body: RequestBody,
 ) -> Result<Response<UpstreamBody<RequestBody>>, Stop> {
@@ -51,7 +55,7 @@ pub(super) async fn forward(
     flight.note_request();
     loop {
         let instance = pick(flight, service, deadline).await?;
-        let until = match send(worker, flight, &instance, body, deadline).await {
+        let until = match send(worker, alarm, flight, &instance, body, deadline).await {
             Ok(response) => {
                 let reason = Reason::of_status(response.status());
                 match retry_at(flight, reason, sent_body, deadline) {
@@ -79,6 +83,7 @@ pub(super) async fn forward(
 /// One try, in the time that the try and the route have.
 async fn send(
     worker: &Worker,
+    alarm: &Alarm,
     flight: &mut Flight,
     instance: &Arc<Instance>,
     body: RequestBody,
@@ -95,7 +100,7 @@ async fn send(
         None => deadline,
     };
     let changes = flight.upgrade.is_some();
-    let sending = timeout_at(until, async {
+    let sending = alarm.until(until, async {
         match changes {
             false => worker.pool().send(&instance.target, request).await,
             // In a box, so that others pay nothing for its size.
@@ -113,7 +118,7 @@ async fn send(
             Ok(response)
         }
         Ok(Err(error)) => Err(broken(flight, error)),
-        Err(_elapsed) => Err(too_late(flight)),
+        Err(Late) => Err(too_late(flight)),
     }
 }
 
