@@ -44,7 +44,7 @@ const MOST_GATEWAYS: usize = 10;
 pub struct Loops;
 
 /// Fields that mean one connection only.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"
@@ -104,13 +104,15 @@ pub fn takes_trailers(headers: &HeaderMap) -> bool {
 
 /// Removes what a peer says of whom it stands for.
 fn drop_claims(headers: &mut HeaderMap) {
-    let claim = |name: &HeaderName| name.as_str().starts_with("x-forwarded-");
-    if headers.keys().any(claim) {
-        let names: Vec<HeaderName> = headers.keys().filter(|name| claim(name)).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+    let claims = headers.keys().filter(|name| is_claim(name));
+    let names: Vec<HeaderName> = claims.cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
+}
+
+fn is_claim(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-")
 }
 
 /// What becomes of `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
@@ -233,12 +235,17 @@ impl ClientFields {
     ///
     /// The request goes in a circle: it is not to be forwarded.
     pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) -> Result<(), Loops> {
-        if !self.told {
+        let (mut claims, mut real_ip) = (false, false);
+        for name in headers.keys() {
+            claims |= is_claim(name);
+            real_ip |= name == X_REAL_IP;
+        }
+        if claims && !self.told {
             drop_claims(headers);
         }
         let host = self.forwarded_host.as_ref().unwrap_or(host);
         headers.insert(X_FORWARDED_FOR, self.forwarded_for.clone());
-        if headers.contains_key(X_REAL_IP) {
+        if real_ip {
             headers.insert(X_REAL_IP, self.forwarded_for.clone());
         }
         headers.insert(X_FORWARDED_HOST, host.clone());

@@ -116,13 +116,17 @@ fn admit(
             }
             Found::NotFound => return Err(Error::NoRoute.into()),
         };
-    let mut headers = head.headers;
+    let (mut headers, noted) = (head.headers, head.noted);
     let idle = worker.limits().tunnel_idle_timeout;
     let upgrade = asked.passed(&headers, &local.snapshot.route(route).upgrades, idle)?;
-    let takes_trailers = forwarding::takes_trailers(&headers);
-    forwarding::strip_hop_by_hop(&mut headers, true);
-    // The gateway has answered `Expect: 100-continue` on its own connection.
-    headers.remove(header::EXPECT);
+    let takes_trailers = noted.te && forwarding::takes_trailers(&headers);
+    if noted.hop_by_hop {
+        forwarding::strip_hop_by_hop(&mut headers, true);
+    }
+    if noted.expect {
+        // The gateway has answered `Expect: 100-continue` on its own connection.
+        headers.remove(header::EXPECT);
+    }
     (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
     headers.insert(X_REQUEST_ID, request_id.0.clone());
     let exchange = Exchange {

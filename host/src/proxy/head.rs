@@ -3,6 +3,7 @@
 //! A request that two parties could read in two ways is refused here
 //! (RFC 9112 §3.2, §6.1): what passes has one host, one framing and a path.
 
+mod noted;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod proof;
 
@@ -19,6 +20,7 @@ use super::{
     path::{self, Canonical},
     refusal::Refusal,
 };
+use noted::{Noted, is_look_alike};
 
 /// A head that was checked.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Head {
     pub(super) host: Box<str>,
     /// As the client sent it.
     pub(super) host_field: HeaderValue,
+    /// What there is among the fields, or was.
+    pub(super) noted: Noted,
 }
 
 /// Checks a head.
@@ -54,15 +58,20 @@ pub(super) fn check(parts: Parts) -> Result<Head, Refusal> {
         check_target(&uri).map_err(Refusal::path)?;
         join_cookies(&mut headers)?;
     }
-    check_framing(&headers)?;
-    let host_field = host_field(&uri, &headers).map_err(Refusal::host)?;
+    let mut noted = Noted::of(&headers);
+    if noted.framed {
+        check_framing(&headers)?;
+    }
+    let host_field = host_field(&uri, &mut noted).map_err(Refusal::host)?;
     let host = host_name(&host_field).map_err(Refusal::host)?;
     if uri.authority().is_some() {
         headers.insert(header::HOST, host_field.clone());
     }
     let canonical = origin_form(uri).and_then(path::canonical);
     let Canonical { uri, matched } = canonical.map_err(Refusal::path)?;
-    drop_look_alikes(&mut headers);
+    if noted.look_alikes {
+        drop_look_alikes(&mut headers);
+    }
     Ok(Head {
         method,
         uri,
@@ -70,23 +79,17 @@ pub(super) fn check(parts: Parts) -> Result<Head, Refusal> {
         headers,
         host,
         host_field,
+        noted,
     })
 }
 
-/// Drops fields whose names many servers take for others: to a CGI-like interface
-/// `X_User` and `X.User` are what `X-User` is (RFC 3875 §4.1.18), and so would be
-/// a way round what a filter sets.
+/// Drops fields whose names many servers take for others, which would be a way
+/// round what a filter sets.
 fn drop_look_alikes(headers: &mut HeaderMap) {
-    let alike = |name: &HeaderName| {
-        name.as_str()
-            .bytes()
-            .any(|byte| matches!(byte, b'_' | b'.'))
-    };
-    if headers.keys().any(alike) {
-        let names: Vec<HeaderName> = headers.keys().filter(|name| alike(name)).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+    let alike = headers.keys().filter(|name| is_look_alike(name));
+    let names: Vec<HeaderName> = alike.cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 
@@ -157,22 +160,23 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// The authority of an absolute-form target, else the one `Host` field.
-fn host_field(uri: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Error> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (host, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+fn host_field(uri: &Uri, noted: &mut Noted) -> Result<HeaderValue, Error> {
+    if noted.hosts {
         return Err(Error::BadRequest("there is more than one Host header"));
     }
     if let Some(authority) = uri.authority() {
         return HeaderValue::from_str(authority.as_str())
             .map_err(|_| Error::BadRequest("the request target is malformed"));
     }
-    host.cloned()
-        .ok_or(Error::BadRequest("the Host header is missing"))
+    let host = noted.host.take();
+    host.ok_or(Error::BadRequest("the Host header is missing"))
 }
 
 fn host_name(field: &HeaderValue) -> Result<Box<str>, Error> {
     const BAD: Error = Error::BadRequest("the Host header is malformed");
+    if let Some(name) = plain_name(field.as_bytes()) {
+        return Ok(name.to_ascii_lowercase().into());
+    }
     let authority = Authority::try_from(field.as_bytes()).map_err(|_| BAD)?;
     let name = authority.host();
     // With a user before it, it would not be the beginning.
@@ -183,6 +187,17 @@ fn host_name(field: &HeaderValue) -> Result<Box<str>, Error> {
     let mut host: Box<str> = name.into();
     host.make_ascii_lowercase();
     Ok(host)
+}
+
+/// The name before a port that may be there, if all of it is letters, digits, dots
+/// and hyphens: beyond doubt, as nearly all are.
+fn plain_name(field: &[u8]) -> Option<&str> {
+    let colon = field.iter().position(|byte| *byte == b':');
+    let (name, port) = field.split_at(colon.unwrap_or(field.len()));
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let digits = port.iter().skip(1).all(u8::is_ascii_digit);
+    let beyond_doubt = !name.is_empty() && name.iter().all(plain) && digits;
+    std::str::from_utf8(name).ok().filter(|_| beyond_doubt)
 }
 
 /// A name, or an address, of IPv6 in brackets (RFC 3986 §3.2.2). What the library takes

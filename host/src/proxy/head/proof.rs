@@ -71,9 +71,13 @@ fn parts(bytes: &[u8], version: Version) -> Option<Parts> {
 
 #[cfg(test)]
 mod tests {
+    use http::uri::Authority;
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    use super::*;
+    use super::{
+        super::{is_host, is_port, plain_name},
+        *,
+    };
 
     const TARGETS: [&str; 12] = [
         "/",
@@ -115,6 +119,17 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+        #[test]
+        fn a_host_that_is_beyond_doubt_is_the_same_to_the_library(
+            field in "[a-zA-Z0-9.:\\-_%@\\[\\]]{0,12}|[a-z.]{1,8}:?[0-9]{0,6}",
+        ) {
+            if let Some(name) = plain_name(field.as_bytes()) {
+                let known = Authority::try_from(field.as_bytes()).expect("an authority");
+                assert_eq!(known.host(), name);
+                assert!(is_host(name) && is_port(&field[name.len()..]), "{field}");
+            }
+        }
 
         #[test]
         fn a_head_is_refused_or_has_one_meaning(
