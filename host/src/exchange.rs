@@ -188,7 +188,8 @@ pub struct Exchange {
     pub service: Option<ServiceIndex>,
     /// The instance picked last.
     pub instance: Option<SocketAddr>,
-    /// Numbers (`discovery::Instance::number`) of the instances it was sent to.
+    /// Numbers (`discovery::Instance::number`) of the instances that were tried in
+    /// vain.
     pub tried: Vec<u32>,
     /// What filters noted, by name. A short list is searched faster than a map.
     pub attributes: Vec<(Box<str>, Box<str>)>,

@@ -104,13 +104,13 @@ fn admit(
             .router
             .find(&head.method, &head.host, path, query, &head.headers)
         {
-            Found::Route { route, parameters } => (
-                route,
-                parameters
-                    .iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-            ),
+            Found::Route { route, parameters } => {
+                let named = (parameters.iter()).map(|(name, value)| (name.into(), value.into()));
+                match local.snapshot.route(route).keeps_parameters {
+                    true => (route, named.collect()),
+                    false => (route, Vec::new()),
+                }
+            }
             Found::MethodNotAllowed { allow } => {
                 return Err(Error::MethodNotAllowed(allow).into());
             }

@@ -76,6 +76,7 @@ pub(super) async fn forward(
                 until.ok_or(failed.stop)?
             }
         };
+        flight.exchange.tried.push(instance.number);
         sleep_until(until).await;
     }
 }
@@ -91,7 +92,6 @@ async fn send(
 ) -> Result<Response<UpstreamBody<RequestBody>>, Failed> {
     let request = request(flight, body);
     flight.exchange.instance = Some(instance.address);
-    flight.exchange.tried.push(instance.number);
     flight.outcome.attempts += 1;
     flight.in_flight = Some(instance.begin());
     let begun = Instant::now();

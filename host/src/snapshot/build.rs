@@ -221,8 +221,10 @@ impl Builder {
             let index = config.services.iter().position(|s| s.name == *name)?;
             Some(ServiceIndex(u32::try_from(index).ok()?))
         });
+        let balancer = service.map(|ServiceIndex(index)| &config.services[index as usize].balancer);
         Route {
             service,
+            keeps_parameters: !pipeline.steps.is_empty() || balancer.is_some_and(Option::is_some),
             timeout: route.timeout,
             keeps_request_head: route.retries.attempts.get() > 1
                 || pipeline.looks_back_at_request(),

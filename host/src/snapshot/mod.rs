@@ -66,6 +66,8 @@ pub struct Route {
     pub retries: Retries,
     /// The protocols that a request may change to, in lower case.
     pub upgrades: Box<[String]>,
+    /// A plugin may ask for the parameters of the path.
+    pub keeps_parameters: bool,
     /// The request's head is needed after it was sent: for a retry, or by a
     /// filter on the way back.
     pub keeps_request_head: bool,
