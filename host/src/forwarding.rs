@@ -15,7 +15,7 @@ pub(crate) mod proof;
 
 use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
@@ -325,12 +325,24 @@ fn well_formed_id(id: &HeaderValue) -> bool {
 
 fn new_id() -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// Bytes of so many ids are one piece of memory, which is kept for as long as one
+    /// of them is. An id that has its own costs two: one for its first copy.
+    const ROOM_FOR: usize = 16;
+    thread_local! {
+        static ROOM: RefCell<BytesMut> = RefCell::default();
+    }
     let bits = fastrand::u128(..).to_be_bytes();
     let mut text = [0; 32];
     for (pair, byte) in text.chunks_exact_mut(2).zip(bits) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text))
-        .expect("invariant: hexadecimal digits are a header value")
+    let id = ROOM.with_borrow_mut(|room| {
+        if room.capacity() < text.len() {
+            *room = BytesMut::with_capacity(ROOM_FOR * text.len());
+        }
+        room.extend_from_slice(&text);
+        room.split().freeze()
+    });
+    HeaderValue::from_maybe_shared(id).expect("invariant: hexadecimal digits are a header value")
 }
