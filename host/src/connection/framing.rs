@@ -152,12 +152,14 @@ impl Framing {
         if bytes.starts_with(EMPTY_LINE) {
             return ControlFlow::Continue(EMPTY_LINE.len());
         }
-        if bytes.starts_with(PREFACE) {
-            *self = Self::Other;
-            return ControlFlow::Continue(PREFACE.len());
-        }
-        if PREFACE.starts_with(bytes) {
-            return ControlFlow::Continue(0);
+        if bytes.first() == PREFACE.first() {
+            if bytes.starts_with(PREFACE) {
+                *self = Self::Other;
+                return ControlFlow::Continue(PREFACE.len());
+            }
+            if PREFACE.starts_with(bytes) {
+                return ControlFlow::Continue(0);
+            }
         }
         let mut facts = Facts::default();
         let mut begin = 0;
@@ -238,18 +240,21 @@ struct Facts {
 impl Facts {
     fn request_line(&mut self, line: &[u8]) -> ControlFlow<&'static str> {
         const MALFORMED: &str = "the request line is malformed";
-        let mut parts = line.split(|byte| *byte == b' ');
-        let (Some(method), Some(target), Some(version), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        // The first byte that no method has is the space behind it.
+        let end = line.iter().position(|byte| !is_token(*byte));
+        let (method, rest) = line.split_at(end.unwrap_or(0));
+        let rest = rest.strip_prefix(b" ").unwrap_or_default();
+        let space = memchr::memchr(b' ', rest);
+        let (Some(space), false) = (space, method.is_empty()) else {
             return ControlFlow::Break(MALFORMED);
         };
-        if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
-            return ControlFlow::Break(MALFORMED);
-        }
+        let (target, version) = (&rest[..space], &rest[space + 1..]);
         self.old = version == b"HTTP/1.0";
         if !self.old && version != b"HTTP/1.1" {
-            return ControlFlow::Break("the version of HTTP is not 1.0 or 1.1");
+            return ControlFlow::Break(match version.contains(&b' ') {
+                true => MALFORMED,
+                false => "the version of HTTP is not 1.0 or 1.1",
+            });
         }
         target_form(method, target)
     }
@@ -258,14 +263,17 @@ impl Facts {
         if matches!(line[0], b' ' | b'\t') {
             return ControlFlow::Break("a header field is folded");
         }
-        let Some(colon) = memchr::memchr(b':', line) else {
-            return ControlFlow::Break("a header field has no colon");
+        // The first byte that no name has is the colon behind it.
+        let end = line.iter().position(|byte| !is_token(*byte));
+        let (name, rest) = line.split_at(end.unwrap_or(0));
+        let (false, Some(value)) = (name.is_empty(), rest.strip_prefix(b":")) else {
+            return ControlFlow::Break(match line.contains(&b':') {
+                true => "a header field's name is malformed",
+                false => "a header field has no colon",
+            });
         };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
-            return ControlFlow::Break("a header field's name is malformed");
-        }
-        if !value.iter().all(|byte| is_content(*byte)) {
+        let value = value.trim_ascii();
+        if !all(value, is_content) {
             return ControlFlow::Break("a header field has a control character");
         }
         match name.len() {
@@ -326,10 +334,10 @@ impl Facts {
 /// One of the four forms of a target (RFC 9112 §3.2), in characters that a URI
 /// may have.
 fn target_form(method: &[u8], target: &[u8]) -> ControlFlow<&'static str> {
-    if memchr::memchr(b'#', target).is_some() {
+    if !all(target, |byte| byte != b'#') {
         return ControlFlow::Break("the request target has a fragment");
     }
-    if memchr::memchr(b'\\', target).is_some() || !target.iter().all(u8::is_ascii_graphic) {
+    if !all(target, |byte| byte.is_ascii_graphic() & (byte != b'\\')) {
         return ControlFlow::Break("the request target has a character that no URI has");
     }
     let scheme = |scheme: &[u8]| {
@@ -345,6 +353,12 @@ fn target_form(method: &[u8], target: &[u8]) -> ControlFlow<&'static str> {
         true => ControlFlow::Continue(()),
         false => ControlFlow::Break("the request target is malformed"),
     }
+}
+
+/// Whether all bytes are so. Does not leave at the first that is not, so that many can
+/// be looked at together.
+fn all(bytes: &[u8], are: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, byte| all & are(*byte))
 }
 
 /// A character of a name (RFC 9110 §5.6.2).
@@ -380,5 +394,5 @@ fn is_token(byte: u8) -> bool {
 
 /// A character of a value (RFC 9110 §5.5).
 fn is_content(byte: u8) -> bool {
-    byte >= b' ' && byte != 0x7f || byte == b'\t'
+    (byte >= b' ') & (byte != 0x7f) | (byte == b'\t')
 }
