@@ -214,7 +214,7 @@ impl Exchange {
         Self {
             phase: Phase::Complete,
             method: Method::GET,
-            uri: Uri::from_static("/"),
+            uri: Uri::default(),
             headers: HeaderMap::new(),
             host: Box::default(),
             scheme: Scheme::Http,

@@ -100,13 +100,15 @@ async fn send(
         None => deadline,
     };
     let changes = flight.upgrade.is_some();
-    let sending = alarm.until(until, async {
+    // Pinned where it is made: it holds the request, which is not to be moved once more.
+    let sending = pin!(async {
         match changes {
             false => worker.pool().send(&instance.target, request).await,
             // In a box, so that others pay nothing for its size.
             true => Box::pin(worker.pool().switch(&instance.target, request)).await,
         }
     });
+    let sending = alarm.until(until, sending);
     let sent = match flight.pump.is_some() {
         false => sending.await,
         true => pumping(flight, sending).await?,
