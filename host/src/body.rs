@@ -10,14 +10,15 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::{
+    config::BodyLimits,
     exchange::{Piece, clean_trailers},
     respond::Error,
 };
@@ -84,11 +85,7 @@ impl Meter {
     /// The error that the body's own failure stands for, if it failed: it is
     /// the client's, not the upstream's, whatever the upstream says of it.
     pub fn error(&self) -> Option<Error> {
-        self.broken.get().map(|error| match error {
-            BodyError::TooLarge => Error::BodyTooLarge,
-            BodyError::Slow => Error::ClientSlow,
-            BodyError::Client | BodyError::Filter => Error::ClientGone,
-        })
+        self.broken.get().map(BodyError::means)
     }
 }
 
@@ -101,6 +98,9 @@ pub enum BodyError {
     /// The client sent nothing for too long.
     #[error("the client sent nothing for too long")]
     Slow,
+    /// The client did not send all of it in time.
+    #[error("the client took too long for all of its body")]
+    TooLong,
     /// The client broke off, or its framing is malformed.
     #[error("the client broke off while sending its body")]
     Client,
@@ -108,6 +108,18 @@ pub enum BodyError {
     /// it wrote the body of a request of its own.
     #[error("a filter stopped the request's body")]
     Filter,
+}
+
+impl BodyError {
+    /// What it means to the request.
+    pub fn means(self) -> Error {
+        match self {
+            Self::TooLarge => Error::BodyTooLarge,
+            Self::Slow => Error::ClientSlow,
+            Self::TooLong => Error::BodyTooLong,
+            Self::Client | Self::Filter => Error::ClientGone,
+        }
+    }
 }
 
 /// A request's body on its way upstream.
@@ -134,19 +146,19 @@ pub struct Metered {
 }
 
 impl RequestBody {
-    /// The body of a request that came in, with its limit in bytes, and how long
-    /// its client may send nothing while it is waited for.
-    pub fn new(incoming: Incoming, limit: u64, timeout: Duration) -> Self {
+    /// The body of a request that came in at `begun`, with what it may take.
+    pub fn new(incoming: Incoming, limits: impl FnOnce() -> BodyLimits, begun: Instant) -> Self {
         match incoming.is_end_stream() {
             true => Self::Empty,
             false => {
-                let meter = Rc::new(Meter::default());
+                let (limits, meter) = (limits(), Rc::new(Meter::default()));
                 meter.pending.set(true);
                 Self::Stream(Box::new(Metered {
                     incoming,
                     meter,
-                    limit,
-                    patience: Patience::new(timeout),
+                    limit: limits.request_body,
+                    patience: Patience::new(limits.body_timeout)
+                        .until(begun + limits.body_total_timeout),
                 }))
             }
         }
@@ -211,7 +223,10 @@ impl Metered {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         if polled.is_pending() && self.poll_slow(cx).is_ready() {
-            return self.broken(BodyError::Slow);
+            return self.broken(match self.patience.is_spent() {
+                true => BodyError::TooLong,
+                false => BodyError::Slow,
+            });
         }
         let frame = ready!(polled);
         self.patience.moved();
@@ -236,10 +251,10 @@ impl Metered {
         Poll::Ready(Some(Ok(frame)))
     }
 
-    /// Ready when the client has sent nothing for too long.
+    /// Ready when the client has sent nothing for too long, or not all in time.
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.patience.poll_over(cx));
-        if !self.meter.answered.get() {
+        if !self.meter.answered.get() || self.patience.is_spent() {
             return Poll::Ready(());
         }
         self.patience.moved();

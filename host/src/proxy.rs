@@ -159,8 +159,8 @@ async fn run(
 ) -> Response<ResponseBody> {
     let result = match flight.request_filters().await {
         Ok(None) => {
-            let limits = worker.limits();
-            let body = RequestBody::new(incoming, limits.request_body, limits.body_timeout);
+            let limits = || flight.route().limits.over(worker.limits());
+            let body = RequestBody::new(incoming, limits, flight.started());
             flight.meter = body.meter();
             match filtered(&mut flight, body).await {
                 Ok(body) => {
@@ -179,7 +179,8 @@ async fn run(
         worker.metrics().refused(reason);
     }
     let (head, content) = result.unwrap_or_else(|stop| stopped(&mut flight, stop));
-    finish(flight, head, content, worker.limits().stream_timeout).await
+    let timeout = flight.route().limits.over(worker.limits()).stream_timeout;
+    finish(flight, head, content, timeout).await
 }
 
 /// The request's body as it goes upstream: as it comes, or what the filters
@@ -205,8 +206,7 @@ async fn look_at_request(
     if chain.changes() {
         reframe::request(&mut flight.exchange.headers);
     }
-    let meter = flight.meter.clone().unwrap_or_default();
-    let mut pump = Box::new(Pump::new(chain, body, meter));
+    let mut pump = Box::new(Pump::new(chain, body));
     if let Err(stop) = flight.hold(&mut *pump).await {
         flight.passing(|passage| pump.abandon(passage));
         return Err(stop);

@@ -37,6 +37,8 @@ pub enum Error {
     ClientGone,
     /// The route's time ran out while the client was still sending its body.
     ClientSlow,
+    /// The body came for longer than it may in all.
+    BodyTooLong,
     /// Neither the route nor a filter named a service.
     NoService,
     /// The service has no healthy instance.
@@ -71,7 +73,7 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotImplemented | Self::NotUpgraded => StatusCode::NOT_IMPLEMENTED,
             Self::Loop => StatusCode::LOOP_DETECTED,
-            Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::ClientSlow | Self::BodyTooLong => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge | Self::BufferFull(Side::Request) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoService
@@ -130,6 +132,7 @@ impl fmt::Display for Error {
             Self::NoService => "no service is named for this request",
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
+            Self::BodyTooLong => "the client took too long for all of its body",
             Self::Quarantined(_) => "a plugin failed too often and is not called for a while",
             Self::PluginBusy => "a plugin has as many requests at work as it may",
             Self::PluginTimeout => "a plugin waited too long for others",
@@ -208,6 +211,7 @@ mod tests {
             (Error::MethodNotAllowed(vec![Method::GET]), 405),
             (Error::BodyTooLarge, 413),
             (Error::HeadTooLarge, 431),
+            (Error::BodyTooLong, 408),
             (Error::NotImplemented, 501),
             (Error::NotUpgraded, 501),
             (Error::Connect, 502),

@@ -42,19 +42,22 @@ pub struct Local {
     pub snapshot: Arc<Snapshot>,
     /// This worker's plugin instances.
     pub slots: Slots,
+    /// The process's metrics.
+    pub metrics: Arc<Metrics>,
     balancers: Box<[Balancer]>,
     budgets: Box<[Budget]>,
 }
 
 impl Local {
     /// Takes a worker's seat of a snapshot.
-    fn take(snapshot: Arc<Snapshot>, worker: usize) -> Self {
+    fn take(snapshot: Arc<Snapshot>, worker: usize, metrics: &Arc<Metrics>) -> Self {
         let (slots, balancers) = snapshot.seat(worker).take();
         let now = Instant::now();
         let budgets = snapshot.routes().map(|_| Budget::new(now)).collect();
         Self {
             snapshot,
             slots,
+            metrics: Arc::clone(metrics),
             balancers,
             budgets,
         }
@@ -84,7 +87,7 @@ impl Worker {
     pub fn new(index: usize, shared: Shared) -> Self {
         let options = PoolOptions::of(&shared.limits);
         let pool = Pool::new(options).measured(Arc::clone(&shared.metrics));
-        let local = Local::take(shared.current.load(), index);
+        let local = Local::take(shared.current.load(), index, &shared.metrics);
         Self {
             index,
             pool,
@@ -97,7 +100,8 @@ impl Worker {
     pub fn local(&self) -> Rc<Local> {
         let mut local = self.local.borrow_mut();
         if self.shared.current.generation() != local.snapshot.generation {
-            *local = Rc::new(Local::take(self.shared.current.load(), self.index));
+            let snapshot = self.shared.current.load();
+            *local = Rc::new(Local::take(snapshot, self.index, &self.shared.metrics));
         }
         Rc::clone(&local)
     }

@@ -7,8 +7,9 @@ use super::{
     duration::duration,
     http2::http2,
     reader::Item,
+    route_limits::{body_size, body_time},
     scalar::{count, whole},
-    size::{GIB, KIB, MIB, size, size_in_memory},
+    size::{GIB, KIB, MIB, size_in_memory},
 };
 
 impl Default for Limits {
@@ -25,6 +26,7 @@ impl Default for Limits {
             connection_age: Duration::from_secs(3600),
             keep_alive_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            body_total_timeout: Duration::from_secs(3600),
             write_timeout: Duration::from_secs(30),
             stream_timeout: Duration::from_secs(300),
             http2: Http2Limits::default(),
@@ -53,6 +55,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         "connection_age",
         "keep_alive_timeout",
         "body_timeout",
+        "body_total_timeout",
         "write_timeout",
         "stream_timeout",
         "http2",
@@ -72,9 +75,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
     Some(Limits {
         request_head: bytes("request_head", usual.request_head, 8 * KIB..=MIB),
         request_headers: number("request_headers", usual.request_headers, 1..=10_000),
-        request_body: fields.read_or("request_body", usual.request_body, |item| {
-            size(item, 0..=GIB * 1024 * 1024)
-        }),
+        request_body: fields.read_or("request_body", usual.request_body, body_size),
         head_timeout: time("head_timeout", usual.head_timeout),
         handshake_timeout: time("handshake_timeout", usual.handshake_timeout),
         connections: number("connections", usual.connections, 1..=10_000_000),
@@ -91,6 +92,11 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         connection_age: time("connection_age", usual.connection_age),
         keep_alive_timeout: time("keep_alive_timeout", usual.keep_alive_timeout),
         body_timeout: time("body_timeout", usual.body_timeout),
+        body_total_timeout: fields.read_or(
+            "body_total_timeout",
+            usual.body_total_timeout,
+            body_time,
+        ),
         write_timeout: time("write_timeout", usual.write_timeout),
         stream_timeout: time("stream_timeout", usual.stream_timeout),
         http2: fields.read_or("http2", usual.http2, http2),

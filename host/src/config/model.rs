@@ -16,7 +16,8 @@ use std::{
 use http::{HeaderName, Method};
 
 use super::{
-    Allow, Http2Limits, HttpLimits, Listener, PathPattern, Position, Protocol, Retries, ServiceTls,
+    Allow, Http2Limits, HttpLimits, Listener, PathPattern, Position, Protocol, Retries,
+    RouteLimits, ServiceTls,
 };
 
 /// A whole configuration, checked; or, in a `Reading` with mistakes, what
@@ -182,6 +183,8 @@ pub struct Limits {
     pub keep_alive_timeout: Duration,
     /// How long a client may send nothing of a body that is waited for. Default 30 s.
     pub body_timeout: Duration,
+    /// How long it may take to send all of a body. Default 1 h.
+    pub body_total_timeout: Duration,
     /// How long a client may take nothing of a response. Default 30 s.
     pub write_timeout: Duration,
     /// How long both bodies of an exchange may stand still once the response has
@@ -269,6 +272,8 @@ pub struct Route {
     pub retries: Retries,
     /// The protocols that a request may change to, in lower case. Default: none.
     pub upgrades: Vec<String>,
+    /// What holds for bodies.
+    pub limits: RouteLimits,
     /// Where in the file it stands.
     pub at: Position,
 }

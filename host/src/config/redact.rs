@@ -190,6 +190,7 @@ fn limits(limits: &Limits) -> Value {
         "connection_age": time(limits.connection_age),
         "keep_alive_timeout": time(limits.keep_alive_timeout),
         "body_timeout": time(limits.body_timeout),
+        "body_total_timeout": time(limits.body_total_timeout),
         "write_timeout": time(limits.write_timeout),
         "stream_timeout": time(limits.stream_timeout),
         "http2": http2(&limits.http2),
@@ -262,6 +263,7 @@ fn health_check(check: &HealthCheck) -> Value {
 }
 
 fn route(route: &Route) -> Value {
+    let limits = &route.limits;
     json!({
         "name": route.name,
         "match": matching(&route.matches),
@@ -270,6 +272,12 @@ fn route(route: &Route) -> Value {
         "timeout": time(route.timeout),
         "retries": retries(&route.retries),
         "upgrades": route.upgrades,
+        "limits": {
+            "request_body": limits.request_body.map(size::shown),
+            "body_timeout": limits.body_timeout.map(time),
+            "body_total_timeout": limits.body_total_timeout.map(time),
+            "stream_timeout": limits.stream_timeout.map(time),
+        },
     })
 }
 

@@ -12,6 +12,7 @@ use super::{
     name::name,
     reader::{Fields, Item},
     retries::retries,
+    route_limits::route_limits,
     scalar,
     step::Steps,
     suggest,
@@ -64,7 +65,7 @@ fn route(
     names: &mut HashMap<String, Position>,
 ) -> Option<ReadRoute> {
     let fields = item.fields(&[
-        "name", "match", "pipeline", "service", "timeout", "retries", "upgrades",
+        "name", "match", "pipeline", "service", "timeout", "retries", "upgrades", "limits",
     ])?;
     let name = fields.require("name", "NAME", |item| unique(item, names));
     let matches = match fields.get("match") {
@@ -78,6 +79,7 @@ fn route(
     let retries = fields.read_or("retries", Retries::default(), |item| retries(item, timeout));
     let service = service(item, &fields, steps.services);
     let upgrades = fields.read("upgrades", upgrades);
+    let limits = fields.read("limits", route_limits);
     Some(ReadRoute {
         match_known: matches.is_some(),
         route: Route {
@@ -88,6 +90,7 @@ fn route(
             timeout,
             retries,
             upgrades: upgrades.unwrap_or_default(),
+            limits: limits.unwrap_or_default(),
             at: item.at(),
         },
     })

@@ -29,6 +29,8 @@ pub enum Refused {
     HeadTimeout,
     /// A body of which nothing came for too long, or not all in time.
     BodyTimeout,
+    /// A body that took too long in all.
+    BodyTotalTimeout,
     /// An answer of which the client took nothing for too long.
     WriteTimeout,
     /// Frames of HTTP/2 that only make work.
@@ -38,7 +40,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Framing,
         Self::Host,
         Self::Path,
@@ -50,6 +52,7 @@ impl Refused {
         Self::ProxyProtocol,
         Self::HeadTimeout,
         Self::BodyTimeout,
+        Self::BodyTotalTimeout,
         Self::WriteTimeout,
         Self::ControlFrames,
         Self::Resets,
@@ -69,6 +72,7 @@ impl Refused {
             Self::ProxyProtocol => "proxy_protocol",
             Self::HeadTimeout => "head_timeout",
             Self::BodyTimeout => "body_timeout",
+            Self::BodyTotalTimeout => "body_total_timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ControlFrames => "control_frames",
             Self::Resets => "resets",

@@ -320,7 +320,10 @@ impl Body for ResponseBody {
                     self.complete(None);
                 }
             }
-            Some(Err(BodyBroken::Upstream(_))) => self.complete(Some(Failure::Upstream)),
+            Some(Err(BodyBroken::Upstream(_))) => {
+                let failure = self.flight.as_ref().map(Flight::broken_off);
+                self.complete(failure);
+            }
             Some(Err(BodyBroken::Filter(_))) => self.complete(Some(Failure::Filter)),
             Some(Err(BodyBroken::Idle)) => self.complete(Some(Failure::Timeout)),
             None => self.complete(None),

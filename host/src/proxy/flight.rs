@@ -21,7 +21,7 @@ use crate::{
     worker::Local,
 };
 
-use super::{body::Sending, pump::Pump, reframe, upgrade::Upgrade};
+use super::{body::Sending, pump::Pump, reframe, refusal, upgrade::Upgrade};
 
 /// A body whose head waits for it.
 pub(super) trait Held {
@@ -124,9 +124,14 @@ impl Flight {
         }
     }
 
+    /// When the request's head came.
+    pub(super) fn started(&self) -> tokio::time::Instant {
+        self.started.into()
+    }
+
     /// When the route's time, or the client's, is over.
     pub(super) fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.started + self.time)
+        self.started() + self.time
     }
 
     /// Runs the request through the filters. What comes to no filter that waits
@@ -292,6 +297,18 @@ impl Flight {
                 chain.abandon(passage);
             }
         });
+    }
+
+    /// What it means that the response broke off: if the request's body did, that is
+    /// why.
+    pub(super) fn broken_off(&self) -> Failure {
+        let Some(error) = self.meter.as_ref().and_then(|meter| meter.error()) else {
+            return Failure::Upstream;
+        };
+        if let Some(reason) = refusal::reason(&error) {
+            self.local.metrics.refused(reason);
+        }
+        error.failure()
     }
 
     /// Ends the exchange: metrics and completion hooks, once.

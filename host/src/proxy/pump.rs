@@ -4,13 +4,10 @@
 //! exchange that filters see is the request's, so they run in the task of the
 //! request: while it waits for the response, and while it sends it.
 
-use std::{
-    rc::Rc,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll, ready};
 
 use crate::{
-    body::{self, BodyError, Meter, Piped, RequestBody, Sender},
+    body::{self, BodyError, Piped, RequestBody, Sender},
     pipeline::{Chain, Passage, Stop},
     respond::Error,
 };
@@ -21,17 +18,15 @@ use super::flight::Held;
 pub(super) struct Pump {
     chain: Chain,
     source: RequestBody,
-    meter: Rc<Meter>,
     /// None until the head leaves.
     pipe: Option<Sender>,
 }
 
 impl Pump {
-    pub(super) fn new(chain: Chain, source: RequestBody, meter: Rc<Meter>) -> Self {
+    pub(super) fn new(chain: Chain, source: RequestBody) -> Self {
         Self {
             chain,
             source,
-            meter,
             pipe: None,
         }
     }
@@ -57,7 +52,6 @@ impl Pump {
         let Self {
             chain,
             source,
-            meter,
             pipe: Some(pipe),
         } = self
         else {
@@ -67,7 +61,7 @@ impl Pump {
             if !ready!(pipe.poll_room(cx)) {
                 return Poll::Ready(Ok(()));
             }
-            let mut source = || body::poll_piece(source, cx).map_err(|error| meter.said(error));
+            let mut source = || body::poll_piece(source, cx).map_err(BodyError::means);
             match ready!(chain.poll_next(passage, &mut source)) {
                 Ok(piece) => pipe.send(piece),
                 Err(stop) => {
@@ -93,14 +87,9 @@ impl Held for Pump {
         cx: &mut Context<'_>,
         passage: &mut Passage<'_>,
     ) -> Poll<Result<(), Stop>> {
-        let Self {
-            chain,
-            source,
-            meter,
-            ..
-        } = self;
+        let Self { chain, source, .. } = self;
         while chain.holds() {
-            let mut source = || body::poll_piece(source, cx).map_err(|error| meter.said(error));
+            let mut source = || body::poll_piece(source, cx).map_err(BodyError::means);
             ready!(chain.poll_hold(passage, &mut source))?;
         }
         Poll::Ready(Ok(()))
@@ -108,16 +97,5 @@ impl Held for Pump {
 
     fn chain(&mut self) -> &mut Chain {
         &mut self.chain
-    }
-}
-
-impl Meter {
-    /// What a body's error means to the request.
-    fn said(&self, error: BodyError) -> Error {
-        match error {
-            BodyError::TooLarge => Error::BodyTooLarge,
-            BodyError::Slow => Error::ClientSlow,
-            BodyError::Client | BodyError::Filter => Error::ClientGone,
-        }
     }
 }

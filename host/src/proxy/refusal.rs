@@ -43,6 +43,7 @@ pub(super) fn reason(error: &Error) -> Option<Refused> {
         Error::HeadTooLarge => Some(Refused::Head),
         Error::BodyTooLarge => Some(Refused::Body),
         Error::ClientSlow => Some(Refused::BodyTimeout),
+        Error::BodyTooLong => Some(Refused::BodyTotalTimeout),
         _ => None,
     }
 }

@@ -231,6 +231,7 @@ impl Builder {
             keeps_response_head: pipeline.looks_back_at_response(),
             retries: route.retries.clone(),
             upgrades: route.upgrades.clone().into_boxed_slice(),
+            limits: route.limits,
             metrics: self.metrics.route(&route.name),
             pipeline,
         }

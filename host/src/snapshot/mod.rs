@@ -22,7 +22,7 @@ pub use seat::Seat;
 pub use status::{LastReload, Status};
 
 use crate::{
-    config::{Config, Retries},
+    config::{Config, Retries, RouteLimits},
     exchange::{RouteIndex, ServiceIndex},
     observe::RouteMetrics,
     pipeline::{Pipeline, Tick},
@@ -68,6 +68,8 @@ pub struct Route {
     pub upgrades: Box<[String]>,
     /// A plugin may ask for the parameters of the path.
     pub keeps_parameters: bool,
+    /// What holds for bodies.
+    pub limits: RouteLimits,
     /// The request's head is needed after it was sent: for a retry, or by a
     /// filter on the way back.
     pub keeps_request_head: bool,

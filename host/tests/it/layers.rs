@@ -28,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "state",
         ],
     ),
-    ("body", &["exchange", "respond"]),
+    ("body", &["config", "exchange", "respond"]),
     ("config", &["exchange", "router"]),
     (
         "connection",

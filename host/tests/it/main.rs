@@ -12,6 +12,7 @@ mod background;
 mod balancers;
 mod bench;
 mod bodies;
+mod bodies_by_route;
 mod bodies_http2;
 mod breaker;
 mod check;

@@ -5,8 +5,9 @@ use std::{num::NonZeroU32, path::Path, time::Duration};
 use serde_json::json;
 
 use crate::config::{
-    Admin, Allow, Backoff, Capability, CompileLimits, Config, HealthCheck, Isolation, Limits,
-    OnError, PluginLimits, Position, QuarantinePolicy, Retries, RetryOn, load, parse,
+    Admin, Allow, Backoff, BodyLimits, Capability, CompileLimits, Config, HealthCheck, Isolation,
+    Limits, OnError, PluginLimits, Position, QuarantinePolicy, Retries, RetryOn, RouteLimits, load,
+    parse,
 };
 
 use super::{EXAMPLE, environment, yaml};
@@ -219,11 +220,11 @@ fn what_is_given_counts() {
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, tunnel_idle_timeout: 2m, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
         connections: 7, connections_per_client: 6, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
-        body_timeout: 2s, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90 } }\n\
+        body_timeout: 2s, body_total_timeout: 9d, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90 } }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
         pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }, { plugin: q, required: true }]\n    \
-        retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n    upgrades: [WebSocket, spdy/3.1]\n";
+        retries: { attempts: 2, budget: { percent: 0, min_per_second: 9 } }\n    upgrades: [WebSocket, spdy/3.1]\n    limits: { request_body: 1KiB, body_timeout: 4s, body_total_timeout: 5s, stream_timeout: 6s }\n";
     let config = yaml(text).unwrap();
     assert_eq!(config.workers.get(), 7);
     assert_eq!(config.admin, None);
@@ -257,6 +258,7 @@ fn what_is_given_counts() {
     assert_eq!(limits.connection_age, Duration::from_secs(240));
     assert_eq!(limits.keep_alive_timeout, Duration::from_secs(3));
     assert_eq!(limits.body_timeout, Duration::from_secs(2));
+    assert_eq!(limits.body_total_timeout, Duration::from_secs(777_600));
     assert_eq!(limits.write_timeout, Duration::from_secs(1));
     assert_eq!(limits.stream_timeout, Duration::from_secs(480));
     assert_eq!(limits.http2.control_frames, 90);
@@ -269,6 +271,16 @@ fn what_is_given_counts() {
     assert_eq!(route.matches.headers[0].0, "x-version");
     assert_eq!(route.matches.query, [("v".to_owned(), "1".to_owned())]);
     assert_eq!(route.upgrades, ["websocket", "spdy/3.1"]);
+    let bodies = BodyLimits {
+        request_body: 1 << 10,
+        body_timeout: Duration::from_secs(4),
+        body_total_timeout: Duration::from_secs(5),
+        stream_timeout: Duration::from_secs(6),
+    };
+    assert_eq!(route.limits.over(limits), bodies);
+    let usual = RouteLimits::default().over(limits);
+    assert_eq!(usual.body_total_timeout, limits.body_total_timeout);
+    assert_eq!(usual.request_body, 0);
     let step = &route.pipeline[0];
     assert_eq!(
         (step.on_error, step.isolation),

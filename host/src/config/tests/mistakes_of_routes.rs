@@ -19,6 +19,14 @@ fn mistakes_of_routes() {
             "6:3: routes[0].timout: unknown key\n  hint: did you mean `timeout`?",
         ),
         (
+            "limits: { body_time: 5s }",
+            "6:13: routes[0].limits.body_time: unknown key\n  hint: did you mean `body_timeout`?",
+        ),
+        (
+            "limits: { body_total_timeout: 31d }",
+            "6:33: routes[0].limits.body_total_timeout: too long\n  hint: at most `30days`",
+        ),
+        (
             "upgrades: websocket",
             "6:13: routes[0].upgrades: expected a list, found text\n  hint: write it as `[websocket]`",
         ),

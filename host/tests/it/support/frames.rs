@@ -1,7 +1,7 @@
 //! HTTP/2 frame by frame (RFC 9113 §4.1): what a library would refuse to send.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -20,6 +20,9 @@ pub(crate) const END_HEADERS: u8 = 4;
 
 /// The client's side of a connection.
 pub(crate) struct Frames {
+/// The longest a test waits for bytes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
     stream: TcpStream,
 }
 
@@ -36,8 +39,7 @@ impl Frames {
     /// Connects, and sends the preface and settings without any.
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("a connection");
-        let patience = Some(Duration::from_secs(30));
-        stream.set_read_timeout(patience).expect("a socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
         let mut frames = Self { stream };
         frames.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
@@ -89,6 +91,15 @@ impl Frame {
     pub(crate) fn settings(&self) -> Vec<(u16, u32)> {
         let each = self.payload.chunks_exact(6);
         each.map(|of| {
+    /// Whether nothing comes, and nobody closes, for so long.
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+        let limit = |stream: &TcpStream, limit| stream.set_read_timeout(Some(limit));
+        limit(&self.stream, time).expect("a socket");
+        let silent = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        limit(&self.stream, PATIENCE).expect("a socket");
+        silent
+    }
+
             let number = u16::from_be_bytes([of[0], of[1]]);
             (number, u32::from_be_bytes([of[2], of[3], of[4], of[5]]))
         })
