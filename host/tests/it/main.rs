@@ -44,6 +44,7 @@ mod services;
 mod services_http2;
 mod services_tls;
 mod slow;
+mod silence;
 mod soak;
 mod split;
 mod streaming;

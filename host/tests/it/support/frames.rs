@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::Wire;
+
 /// The kinds of frames that tests look at.
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
@@ -18,11 +20,11 @@ pub(crate) const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 
-/// The client's side of a connection.
-pub(crate) struct Frames {
 /// The longest a test waits for bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The client's side of a connection.
+pub(crate) struct Frames {
     stream: TcpStream,
 }
 
@@ -43,6 +45,15 @@ impl Frames {
         stream.set_nodelay(true).expect("a socket");
         let mut frames = Self { stream };
         frames.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+        frames
+    }
+
+    /// The service's side of a connection that was just opened: reads the preface, and
+    /// sends settings without any.
+    pub(crate) fn of(wire: Wire) -> Self {
+        let stream = wire.behind(24);
+        let mut frames = Self { stream };
+        frames.raw(b"\0\0\0\x04\0\0\0\0\0");
         frames
     }
 
@@ -80,6 +91,15 @@ impl Frames {
         Some(frame.kind)
     }
 
+    /// Whether nothing comes, and nobody closes, for so long.
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+        let limit = |stream: &TcpStream, limit| stream.set_read_timeout(Some(limit));
+        limit(&self.stream, time).expect("a socket");
+        let silent = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        limit(&self.stream, PATIENCE).expect("a socket");
+        silent
+    }
+
     /// The next frame of a kind; none when the other side closes before.
     pub(crate) fn next_of(&mut self, kind: u8) -> Option<Frame> {
         std::iter::from_fn(|| self.next()).find(|frame| frame.kind == kind)
@@ -91,15 +111,6 @@ impl Frame {
     pub(crate) fn settings(&self) -> Vec<(u16, u32)> {
         let each = self.payload.chunks_exact(6);
         each.map(|of| {
-    /// Whether nothing comes, and nobody closes, for so long.
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
-        let limit = |stream: &TcpStream, limit| stream.set_read_timeout(Some(limit));
-        limit(&self.stream, time).expect("a socket");
-        let silent = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
-        limit(&self.stream, PATIENCE).expect("a socket");
-        silent
-    }
-
             let number = u16::from_be_bytes([of[0], of[1]]);
             (number, u32::from_be_bytes([of[2], of[3], of[4], of[5]]))
         })

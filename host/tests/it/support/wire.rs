@@ -38,6 +38,15 @@ impl Wire {
         }
     }
 
+    /// The socket behind its first so many bytes, of which none was read yet.
+    #[track_caller]
+    pub(crate) fn behind(mut self, count: usize) -> TcpStream {
+        assert!(self.unread.is_empty(), "something was read already");
+        let mut skipped = vec![0; count];
+        self.stream.read_exact(&mut skipped).expect("so many bytes");
+        self.stream
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
