@@ -76,8 +76,9 @@ pub use model::{
 pub use networks::Networks;
 pub use origin::Origin;
 pub use pattern::{BadPattern, PathPattern, Segment};
+pub use plugin_limits::MOST_TABLE_ELEMENTS;
 pub use plugins::CACHE_SIZE;
 pub use position::Position;
 pub use retries::{Backoff, Retries, RetryOn};
-pub use tls::{KeyPair, NamedFile, Protocol, ServiceTls};
 pub use route_limits::{BodyLimits, RouteLimits};
+pub use tls::{KeyPair, NamedFile, Protocol, ServiceTls};

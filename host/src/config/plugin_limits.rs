@@ -16,6 +16,9 @@ const LONGEST_CALL: Duration = Duration::from_secs(10);
 /// A hook that waits holds an instance and a request.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const LONGEST_START: Duration = Duration::from_secs(300);
+/// The most elements that a table may have: room for so many is set aside for each
+/// table that there may be.
+pub const MOST_TABLE_ELEMENTS: usize = 100_000;
 
 impl Default for PluginLimits {
     fn default() -> Self {
@@ -80,7 +83,7 @@ pub(super) fn read(fields: &Fields<'_>, usual: &PluginLimits) -> PluginLimits {
         |key, default, longest| fields.read_or(key, default, |item| duration_up_to(item, longest));
     PluginLimits {
         memory: bytes("memory", usual.memory, 64 * KIB..=4 * GIB),
-        table: number("table", usual.table, 1..=10_000_000),
+        table: number("table", usual.table, 1..=MOST_TABLE_ELEMENTS as u64),
         call_timeout: time("call_timeout", usual.call_timeout, LONGEST_CALL),
         wait_timeout: time("wait_timeout", usual.wait_timeout, LONGEST_WAIT),
         start_timeout: time("start_timeout", usual.start_timeout, LONGEST_START),

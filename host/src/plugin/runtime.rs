@@ -14,7 +14,7 @@ use wasmtime::{
     component::Component,
 };
 
-use crate::config::{CACHE_SIZE, CompileLimits, PluginLimits};
+use crate::config::{CACHE_SIZE, CompileLimits, MOST_TABLE_ELEMENTS, PluginLimits};
 
 use super::{
     CompileError, Compiler, Lanes, LoadError, Plugin, RuntimeError,
@@ -301,7 +301,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(8)
         .max_tables_per_component(32)
         .max_memory_size(4 << 30)
-        .table_elements(100_000)
+        .table_elements(MOST_TABLE_ELEMENTS)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         // Where the kernel can tell which pages were written, only those are
