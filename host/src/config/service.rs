@@ -32,7 +32,7 @@ fn service(item: &Item<'_>, name: String, base: &Path, steps: &Steps<'_>) -> Opt
     Some(Service {
         name,
         instances: fields.read("instances", instances).unwrap_or_default(),
-        balancer: fields.read("balancer", |item| steps.step(item)),
+        balancer: fields.read("balancer", |item| steps.balancer(item)),
         health_check: fields.read("health_check", health_check),
         protocol: fields.read_or("protocol", Protocol::default(), |item| {
             protocol(item, tls.is_some())

@@ -8,7 +8,7 @@ use super::{
     duration::duration,
     name::name,
     plugin_limits::limits,
-    reader::Item,
+    reader::{Fields, Item},
     route::Services,
     scalar::{boolean, choice},
 };
@@ -20,20 +20,40 @@ pub(super) struct Steps<'a> {
     pub(super) services: &'a Services<'a>,
 }
 
+const KEYS: [&str; 9] = [
+    "plugin",
+    "config",
+    "on_error",
+    "required",
+    "isolation",
+    "allow",
+    "limits",
+    "namespace",
+    "tick",
+];
+
 impl Steps<'_> {
-    /// `{ plugin, config, on_error, required, isolation, allow, limits, namespace, tick }`.
+    /// A step that is a balancer, of which some keys of filters would say nothing.
+    pub(super) fn balancer(&self, item: &Item<'_>) -> Option<Step> {
+        let fields = item.fields(&KEYS)?;
+        for (key, instead) in [
+            ("on_error", "a request without an instance fails: 503"),
+            ("isolation", "one instance for each worker picks for all"),
+            ("tick", "only filters have one"),
+        ] {
+            fields.read(key, |item| {
+                item.mistake::<()>("means nothing for a balancer", instead)
+            });
+        }
+        self.read(item, &fields)
+    }
+
+    /// A filter: `{ plugin, config, on_error, required, isolation, allow, limits, namespace, tick }`.
     pub(super) fn step(&self, item: &Item<'_>) -> Option<Step> {
-        let fields = item.fields(&[
-            "plugin",
-            "config",
-            "on_error",
-            "required",
-            "isolation",
-            "allow",
-            "limits",
-            "namespace",
-            "tick",
-        ])?;
+        self.read(item, &item.fields(&KEYS)?)
+    }
+
+    fn read(&self, item: &Item<'_>, fields: &Fields<'_>) -> Option<Step> {
         let required = fields.read_or("required", false, boolean);
         let on_error = fields.read_or("on_error", OnError::default(), |item| {
             let choices = [("fail", OnError::Fail), ("skip", OnError::Skip)];

@@ -243,6 +243,22 @@ fn mistakes_of_services() {
             "3:16: services.a.balancer: expected a map, found text\n  hint: its keys are: plugin, config, on_error, required, isolation, allow, limits, namespace, tick",
         ),
         (
+            "a: { balancer: { plugin: p, on_error: fail } }",
+            "3:37: services.a.balancer.on_error: means nothing for a balancer\n  hint: a request without an instance fails: 503",
+        ),
+        (
+            "a: { balancer: { plugin: p, isolation: per_request } }",
+            "3:38: services.a.balancer.isolation: means nothing for a balancer\n  hint: one instance for each worker picks for all",
+        ),
+        (
+            "a: { balancer: { plugin: p, tick: 1s } }",
+            "3:33: services.a.balancer.tick: means nothing for a balancer\n  hint: only filters have one",
+        ),
+        (
+            "a: { balancer: { plugin: p, limits: { table: 100001 } } }",
+            "3:44: services.a.balancer.limits.table: out of range\n  hint: a whole number from 1 to 100000",
+        ),
+        (
             "a: { health_check: {} }",
             "3:20: services.a.health_check.path: missing\n  hint: add `path: /health`",
         ),
