@@ -176,6 +176,10 @@ pub struct Exchange {
     pub takes_trailers: bool,
     /// What is known of the connection's TLS; none if it has none.
     pub tls: Option<Arc<TlsFacts>>,
+    /// How often `Via` named gateways of this kind when the request came to its
+    /// filters, this one included: whatever they make of the field, it goes on naming
+    /// as many. 0 where there are no filters.
+    pub gateways: usize,
     /// The client.
     pub client: ClientAddr,
     /// The id in `x-request-id`.
@@ -220,6 +224,7 @@ impl Exchange {
             scheme: Scheme::Http,
             takes_trailers: false,
             tls: None,
+            gateways: 0,
             client: ClientAddr(IpAddr::from([0, 0, 0, 0])),
             request_id: RequestId(http::HeaderValue::from_static("")),
             route: RouteIndex(u32::MAX),
@@ -249,6 +254,7 @@ impl Exchange {
             scheme: self.scheme,
             takes_trailers: self.takes_trailers,
             tls: self.tls.clone(),
+            gateways: self.gateways,
             client: self.client,
             request_id: self.request_id.clone(),
             route: self.route,

@@ -276,9 +276,17 @@ impl ClientFields {
     }
 }
 
+/// Has `Via` name as many gateways of this kind as it did: who leaves out where a
+/// request has been, takes from it the end of its circle (RFC 9110 §7.6.3).
+pub fn insist(headers: &mut HeaderMap, count: usize) {
+    for _ in gateways(headers)..count {
+        headers.append(header::VIA, VIA);
+    }
+}
+
 /// How many gateways of this kind `Via` names. Others may have joined its
 /// lines to one.
-fn gateways(headers: &HeaderMap) -> usize {
+pub fn gateways(headers: &HeaderMap) -> usize {
     let lines = headers.get_all(header::VIA).into_iter();
     let entries = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     entries

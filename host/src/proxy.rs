@@ -129,6 +129,10 @@ fn admit(
     }
     (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
     headers.insert(X_REQUEST_ID, request_id.0.clone());
+    let gateways = match local.snapshot.route(route).pipeline.is_empty() {
+        true => 0,
+        false => forwarding::gateways(&headers),
+    };
     let exchange = Exchange {
         phase: Phase::Request,
         method: head.method,
@@ -138,6 +142,7 @@ fn admit(
         scheme: client.scheme(),
         takes_trailers,
         tls: client.tls(),
+        gateways,
         client: ClientAddr(client.client()),
         request_id,
         route,

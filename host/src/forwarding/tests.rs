@@ -78,6 +78,32 @@ fn a_request_that_comes_again_and_again_loops() {
 }
 
 #[test]
+fn as_many_gateways_are_named_as_there_were() {
+    for (via, count, expected) in [
+        (None, 1, vec!["1.1 portcullis"]),
+        (Some("1.0 a"), 1, vec!["1.0 a", "1.1 portcullis"]),
+        (Some("1.1 portcullis"), 1, vec!["1.1 portcullis"]),
+        (
+            Some("1.1 portcullis, 1.0 a"),
+            3,
+            vec!["1.1 portcullis, 1.0 a", "1.1 portcullis", "1.1 portcullis"],
+        ),
+        (None, 0, vec![]),
+    ] {
+        let mut fields = HeaderMap::new();
+        if let Some(via) = via {
+            fields.insert("via", via.parse().unwrap());
+        }
+        insist(&mut fields, count);
+        assert_eq!(
+            fields.get_all("via").iter().collect::<Vec<_>>(),
+            expected,
+            "{via:?}"
+        );
+    }
+}
+
+#[test]
 fn an_id_is_kept_if_well_formed_and_else_made() {
     let kept = request_id(&headers(&[("x-request-id", "trace-1/a")]));
     assert_eq!(kept.as_str(), "trace-1/a");

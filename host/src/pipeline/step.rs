@@ -58,6 +58,11 @@ impl Pipeline {
         }
     }
 
+    /// Whether nothing is between a request and its service.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// Whether some filter sees bodies of a side.
     pub fn sees_body(&self, side: Side) -> bool {
         self.sees_bodies[side as usize]

@@ -14,6 +14,7 @@ use crate::{
     body::RequestBody,
     discovery::Instance,
     exchange::{Exchange, Phase, ServiceIndex},
+    forwarding,
     pipeline::Stop,
     respond::Error,
     upstream::{
@@ -193,8 +194,12 @@ fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
         uri,
         headers,
         ..
+        gateways,
     } = &mut *flight.exchange;
     let mut request = Request::new(body);
+    if *gateways > 0 {
+        forwarding::insist(headers, *gateways);
+    }
     *request.method_mut() = method.clone();
     *request.uri_mut() = uri.clone();
     *request.version_mut() = Version::HTTP_11;

@@ -232,4 +232,11 @@ fn a_gateway_that_is_its_own_upstream_ends_the_circle() {
         "{}",
         gateway.admin("/metrics").text()
     );
+    // Nor does a filter open it that leaves out where a request has been.
+    let forgetful = "pipeline: [{ plugin: headers, config: { request: { remove: [via] } } }]";
+    gateway.write_config(&one_route(&[gateway.address], "", forgetful));
+    eventually("it forgets", || gateway.generation() > 2);
+    assert_eq!(gateway.get("/a").status, 508);
+    let forwarded = gateway.metric("portcullis_requests_total{route=\"r\",status=\"508\"}");
+    assert_eq!(forwarded, Some(20.0));
 }

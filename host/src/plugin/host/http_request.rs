@@ -7,7 +7,7 @@ use wasmtime::Result;
 
 use crate::{
     exchange::Exchange,
-    forwarding::X_REQUEST_ID,
+    forwarding::{self, X_REQUEST_ID},
     outbound::{self, Error, Request},
 };
 
@@ -104,6 +104,7 @@ fn trace(headers: &mut HeaderMap, exchange: &Exchange) {
             headers.append(VIA, value.clone());
         }
     }
+    forwarding::insist(headers, exchange.gateways);
     for (name, value) in missing {
         if let Some(value) = value.filter(|value| !value.is_empty())
             && !headers.contains_key(&name)
@@ -176,5 +177,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         trace(&mut headers, &Exchange::empty());
         assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn who_leaves_out_where_a_request_has_been_is_not_heard() {
+        let exchange = Exchange {
+            gateways: 2,
+            ..Exchange::empty()
+        };
+        for given in [&[][..], &[("via", "1.1 a, 1.1 portcullis")]] {
+            let mut headers = fields(given);
+            trace(&mut headers, &exchange);
+            assert_eq!(forwarding::gateways(&headers), 2, "{given:?}");
+        }
     }
 }
