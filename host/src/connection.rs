@@ -8,6 +8,7 @@ mod entrance;
 mod flood;
 mod framing;
 mod gate;
+mod hpack;
 mod http1;
 mod http2;
 mod open;

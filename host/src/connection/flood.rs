@@ -18,7 +18,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pulse::{Awaited, Pulse};
+use super::{
+    hpack::Targets,
+    pulse::{Awaited, Pulse},
+};
 use crate::observe::Refused;
 
 /// The length of what a client begins with (RFC 9113 §3.4).
@@ -74,6 +77,9 @@ pub(super) struct Frames {
     rest: u32,
     /// That frame is one of a body.
     body: bool,
+    /// That frame is one of fields.
+    fields: bool,
+    targets: Targets,
     /// Fields are to come before anything else.
     in_fields: bool,
     /// A frame, or a head of several, has ended since this was asked.
@@ -97,6 +103,8 @@ impl Frames {
             length: 0,
             rest: PREFACE,
             body: false,
+            fields: false,
+            targets: Targets::new(),
             in_fields: false,
             whole: false,
             empty: rate(),
@@ -108,14 +116,17 @@ impl Frames {
 
     /// Looks at what comes next. Fewer bytes than there are: a flood, that began
     /// before what is left.
-    fn feed(&mut self, bytes: &[u8]) -> usize {
+    fn feed(&mut self, bytes: &mut [u8]) -> usize {
         let mut good = 0;
         while good < bytes.len() {
-            let left = &bytes[good..];
+            let left = &mut bytes[good..];
             if self.rest > 0 {
                 let step = usize::try_from(self.rest).map_or(left.len(), |n| n.min(left.len()));
                 self.rest -= step as u32;
                 good += step;
+                if self.fields {
+                    self.targets.feed(&mut left[..step]);
+                }
             } else if self.length == 0 && self.flood.is_some() {
                 return good;
             } else {
@@ -138,6 +149,7 @@ impl Frames {
         self.rest = u32::from_be_bytes([0, a, b, c]);
         self.length = 0;
         self.body = kind == DATA;
+        self.fields = matches!(kind, HEADERS | CONTINUATION);
         let flood = match kind {
             DATA if self.rest > 0 || flags & END_STREAM != 0 => false,
             WINDOW_UPDATE => false,
@@ -149,6 +161,8 @@ impl Frames {
             }
             HEADERS | CONTINUATION => {
                 self.in_fields = flags & END_HEADERS == 0;
+                let flags = if kind == HEADERS { flags } else { 0 };
+                self.targets.frame(flags, self.rest);
                 // A request makes up for what clients say beside it.
                 if kind == HEADERS {
                     self.made_up(2);
@@ -237,7 +251,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
             this.pulse.awaits(this.frames.awaited());
         }
         ready!(read)?;
-        let good = this.frames.feed(&buffer.filled()[before..]);
+        let good = this.frames.feed(&mut buffer.filled_mut()[before..]);
+        if this.frames.targets.take_found() {
+            this.pulse.refused(Refused::Path);
+        }
         if std::mem::take(&mut this.frames.whole) {
             this.pulse.awaits(Awaited::Nothing);
         }

@@ -22,6 +22,7 @@ mod drain;
 mod edge;
 mod floods;
 mod forwarding;
+mod fragments;
 mod framing;
 mod grpc;
 mod hostile;
