@@ -56,6 +56,8 @@ pub enum Error {
     PluginMissing,
     /// No connection to an instance.
     Connect,
+    /// The service takes no request that changes to this protocol.
+    NotTaken,
     /// The upstream broke off or answered malformed HTTP.
     Upstream,
     /// The route's or the try's time ran out.
@@ -83,6 +85,7 @@ impl Error {
             | Self::Quarantined(_)
             | Self::PluginMissing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect
+            | Self::NotTaken
             | Self::Upstream
             | Self::BufferFull(Side::Response)
             | Self::Coding(Side::Response) => StatusCode::BAD_GATEWAY,
@@ -95,7 +98,7 @@ impl Error {
         match self {
             Self::Connect => Failure::Connect,
             Self::Timeout => Failure::Timeout,
-            Self::Upstream | Self::Coding(Side::Response) => Failure::Upstream,
+            Self::Upstream | Self::NotTaken | Self::Coding(Side::Response) => Failure::Upstream,
             Self::BufferFull(Side::Response) => Failure::Filter,
             Self::NoInstance | Self::NoService => Failure::Unavailable,
             Self::Plugin
@@ -129,15 +132,16 @@ impl fmt::Display for Error {
             Self::Coding(Side::Response) => "the response's body is not of its content coding",
             Self::ClientGone => "the client broke off while sending its body",
             Self::ClientSlow => "the client took too long to send its body",
+            Self::BodyTooLong => "the client took too long for all of its body",
             Self::NoService => "no service is named for this request",
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
-            Self::BodyTooLong => "the client took too long for all of its body",
             Self::Quarantined(_) => "a plugin failed too often and is not called for a while",
             Self::PluginBusy => "a plugin has as many requests at work as it may",
             Self::PluginTimeout => "a plugin waited too long for others",
             Self::PluginMissing => "a plugin that is required is missing",
             Self::Connect => "the upstream could not be connected to",
+            Self::NotTaken => "the service takes no request that changes to this protocol",
             Self::Upstream => "the upstream broke off or answered malformed HTTP",
             Self::Timeout => "the upstream took too long",
         })
@@ -207,14 +211,15 @@ mod tests {
             (Error::BadRequest("the Host header is missing"), 400),
             (Error::ClientGone, 400),
             (Error::ClientSlow, 408),
+            (Error::BodyTooLong, 408),
             (Error::NoRoute, 404),
             (Error::MethodNotAllowed(vec![Method::GET]), 405),
             (Error::BodyTooLarge, 413),
             (Error::HeadTooLarge, 431),
-            (Error::BodyTooLong, 408),
             (Error::NotImplemented, 501),
             (Error::NotUpgraded, 501),
             (Error::Connect, 502),
+            (Error::NotTaken, 502),
             (Error::Upstream, 502),
             (Error::NoService, 503),
             (Error::NoInstance, 503),

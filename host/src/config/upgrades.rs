@@ -40,22 +40,30 @@ fn protocol(item: &Item<'_>) -> Option<String> {
     }
 }
 
+/// The only protocol that HTTP/2 has a way to change to (RFC 8441).
+const WEBSOCKET: &str = "websocket";
+
 /// Notes routes whose requests change protocol on the way to a service that is
-/// spoken to in HTTP/2, where there is no such change.
+/// spoken to in HTTP/2, where there is no such change but to one.
 pub(super) fn note_upgrades_to_http2(
     routes: &[Route],
     services: &[Service],
     mistakes: &RefCell<Diagnostics>,
 ) {
-    for route in routes.iter().filter(|route| !route.upgrades.is_empty()) {
+    for route in routes {
+        let mut protocols = route.upgrades.iter();
+        let Some(protocol) = protocols.find(|protocol| *protocol != WEBSOCKET) else {
+            continue;
+        };
         let Some(name) = &route.service else {
             continue;
         };
         let mut services = services.iter();
         if services.any(|of| of.name == *name && of.protocol == Protocol::Http2) {
             let message =
-                format!("the service {name} is spoken to in HTTP/2, which has no upgrades");
-            let hint = "`protocol: http1` for the service, or `auto` with `tls`";
+                format!("the service {name} is spoken to in HTTP/2, which has no `{protocol}`");
+            let hint =
+                "only `websocket`; or `protocol: http1` for the service, or `auto` with `tls`";
             let key = format!("routes.{}.upgrades", route.name);
             let mistake = Diagnostic::new(route.at, key, message).hint(hint);
             mistakes.borrow_mut().push(mistake);

@@ -153,6 +153,7 @@ fn broken(flight: &mut Flight, error: SendError<RequestBody>) -> Failed {
         SendErrorKind::Connect | SendErrorKind::ConnectTimeout | SendErrorKind::Tls => {
             Error::Connect
         }
+        SendErrorKind::NotTaken => Error::NotTaken,
         _ => Error::Upstream,
     };
     flight.outcome.forwarded = upstream == Error::Upstream && client.is_none();
@@ -193,13 +194,13 @@ fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
         method,
         uri,
         headers,
-        ..
         gateways,
+        ..
     } = &mut *flight.exchange;
-    let mut request = Request::new(body);
     if *gateways > 0 {
         forwarding::insist(headers, *gateways);
     }
+    let mut request = Request::new(body);
     *request.method_mut() = method.clone();
     *request.uri_mut() = uri.clone();
     *request.version_mut() = Version::HTTP_11;

@@ -1,6 +1,6 @@
 //! A request that asks to change to another protocol: over HTTP/1.1 by `Upgrade`
-//! (RFC 9110 §7.8), over HTTP/2 by an extended CONNECT (RFC 8441). To services it
-//! goes by `Upgrade`, whichever it was.
+//! (RFC 9110 §7.8), over HTTP/2 by an extended CONNECT (RFC 8441). From here on it is
+//! the former, whichever it was; `upstream` makes of it what its service speaks.
 
 use std::time::Duration;
 
@@ -9,14 +9,10 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts,
 };
 use hyper::ext::Protocol;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use crate::{exchange::ResponseHead, respond::Error};
+use crate::{exchange::ResponseHead, respond::Error, upstream::websocket_accept};
 
 const WEBSOCKET: &str = "websocket";
-
-/// What the key of a WebSocket's handshake is hashed with (RFC 6455 §1.3).
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// What a request asks to change to, before its route is known.
 #[derive(Debug)]
@@ -155,7 +151,9 @@ impl Upgrade {
             return Ok(());
         };
         let proof = headers.get(header::SEC_WEBSOCKET_ACCEPT);
-        match proof.is_some_and(|proof| proof.as_bytes() == accept(key).as_bytes()) {
+        match proof
+            .is_some_and(|proof| proof.as_bytes() == websocket_accept(key.as_bytes()).as_bytes())
+        {
             true => Ok(()),
             false => Err(Error::Upstream),
         }
@@ -185,12 +183,6 @@ impl Upgrade {
             None => status == StatusCode::SWITCHING_PROTOCOLS,
         }
     }
-}
-
-/// What proves that a handshake was understood (RFC 6455 §4.2.2).
-fn accept(key: &str) -> String {
-    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{GUID}").as_bytes());
-    STANDARD.encode(hash)
 }
 
 #[cfg(test)]
@@ -258,15 +250,6 @@ mod tests {
             assert_eq!(by_field(Version::HTTP_10, &headers, &route), None);
             assert_eq!(by_field(Version::HTTP_11, &headers, &[]), None);
         }
-    }
-
-    /// The example of RFC 6455 §1.3.
-    #[test]
-    fn a_handshake_is_proved() {
-        assert_eq!(
-            accept("dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
     }
 
     #[test]

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{connection::Connection, multiplexed::Stream, pool::Lease, switch::Switched};
+use super::{
+    connection::Connection, extended::Alone, multiplexed::Stream, pool::Lease, switch::Switched,
+};
 
 /// What carries an exchange.
 pub(super) enum Carrier<B> {
@@ -18,6 +20,8 @@ pub(super) enum Carrier<B> {
     /// One that might have changed its protocol and did not; closed when this is
     /// dropped.
     Own(#[expect(dead_code, reason = "held for the time of the exchange")] Connection<B>),
+    /// The same in HTTP/2.
+    Alone(#[expect(dead_code, reason = "held for the time of the exchange")] Alone<B>),
     /// One that did.
     Switched(Box<Switched>),
     /// One request of a connection with many; it counts until this is dropped.

@@ -93,13 +93,12 @@ where
     Ok(Connected::Http1(Connection::speak(stream, alive()).await?))
 }
 
-/// Connects likewise, for a request that may change to another protocol: HTTP/1.1
-/// is the only version of HTTP that has such a request.
+/// Connects likewise, for a request that may change to another protocol: in HTTP/1.1
+/// wherever that may be chosen, where every service has such requests.
 pub(super) async fn connect_alone(
     target: &Target,
-    limit: Duration,
+    until: Instant,
 ) -> Result<Box<dyn Stream>, ConnectError> {
-    let until = Instant::now() + limit;
     let connecting = TcpStream::connect(target.address());
     let stream = in_time(until, connecting, ConnectError::Failed).await?;
     stream.set_nodelay(true).map_err(ConnectError::Failed)?;
@@ -107,11 +106,16 @@ pub(super) async fn connect_alone(
         return Ok(Box::new(stream));
     };
     let connector = TlsConnector::from(Arc::clone(client.config()));
-    let connector = connector.with_alpn(vec![b"http/1.1".to_vec()]);
+    let connector = match target.protocol() {
+        Protocol::Http2 => connector.with_alpn(vec![b"h2".to_vec()]),
+        _ => connector.with_alpn(vec![b"http/1.1".to_vec()]),
+    };
     let handshake = connector.connect(name.clone(), stream);
-    Ok(Box::new(
-        in_time(until, handshake, ConnectError::Tls).await?,
-    ))
+    let stream = in_time(until, handshake, ConnectError::Tls).await?;
+    if target.protocol() == Protocol::Http2 {
+        agreed(Protocol::Http2, stream.get_ref().1.alpn_protocol())?;
+    }
+    Ok(Box::new(stream))
 }
 
 /// Whether HTTP/2 was agreed on; an error if it had to be.
@@ -181,7 +185,7 @@ where
                     let parts = connection.into_parts();
                     let stream = parts.io.into_inner();
                     // Nobody listens where it has not changed.
-                    let _ = tell.send(Switched::new(stream, parts.read_buf, alive));
+                    let _ = tell.send(Switched::new(stream, parts.read_buf, Some(alive)));
                 }
                 Err(error) => tracing::debug!(%error, "upstream connection broke"),
             }

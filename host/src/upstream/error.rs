@@ -24,6 +24,8 @@ pub enum SendErrorKind {
     /// The upstream spoke, but not HTTP/1.1 as it must be: malformed, above the
     /// limits (64 KiB or 100 fields of head), or of ambiguous length.
     Malformed,
+    /// The upstream does not take the request to change to another protocol.
+    NotTaken,
     /// The body of the request failed: the client's doing, not the upstream's.
     RequestBody,
 }
@@ -64,6 +66,14 @@ impl<B> SendError<B> {
                 reason: reason_of(kind, reused),
                 source: Some(error.into()),
             },
+        }
+    }
+
+    /// The other side has said that it takes no such request, which was not sent.
+    pub(super) fn not_taken(request: Request<B>) -> Self {
+        Self {
+            reason: None,
+            ..Self::unsent(SendErrorKind::NotTaken, request, None)
         }
     }
 
@@ -112,6 +122,7 @@ impl<B> fmt::Display for SendError<B> {
             SendErrorKind::ConnectTimeout => "connecting to the upstream took too long",
             SendErrorKind::Reset => "the upstream broke off before its response",
             SendErrorKind::Malformed => "the upstream's response is malformed",
+            SendErrorKind::NotTaken => "the upstream takes no request that changes its protocol",
             SendErrorKind::RequestBody => "the request's body broke off",
         })
     }

@@ -29,7 +29,7 @@ use super::{
 use crate::config::Http2Limits;
 
 /// Fields that a response may have: as many as one of HTTP/1.1.
-const FIELDS: usize = 100;
+pub(super) const FIELDS: usize = 100;
 
 /// Bounds on HTTP/2 connections to instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Multiplexing {
 }
 
 /// Work that a connection begins is done by the worker's own tasks.
-#[derive(Clone, Copy)]
-struct Local;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Local;
 
 impl<F: Future + 'static> Executor<F> for Local {
     fn execute(&self, work: F) {
@@ -74,6 +74,20 @@ impl<F: Future + 'static> Executor<F> for Local {
             work.await;
         });
     }
+}
+
+/// What holds for every connection to an instance.
+pub(super) fn builder(bounds: &Multiplexing) -> http2::Builder<Local> {
+    let head = u32::try_from(HEAD).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(Local);
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(bounds.stream_window)
+        .initial_connection_window_size(bounds.connection_window)
+        .max_header_list_size(head)
+        .keep_alive_interval(bounds.ping_interval)
+        .keep_alive_timeout(bounds.ping_timeout);
+    builder
 }
 
 /// An open connection. It is closed when the last of those who hold it is gone.
@@ -104,14 +118,7 @@ where
         bounds: &Multiplexing,
         alive: impl Sized + 'static,
     ) -> Result<Rc<Self>, ConnectError> {
-        let head = u32::try_from(HEAD).unwrap_or(u32::MAX);
-        let (sender, connection) = http2::Builder::new(Local)
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(bounds.stream_window)
-            .initial_connection_window_size(bounds.connection_window)
-            .max_header_list_size(head)
-            .keep_alive_interval(bounds.ping_interval)
-            .keep_alive_timeout(bounds.ping_timeout)
+        let (sender, connection) = builder(bounds)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(ConnectError::Handshake)?;
@@ -204,7 +211,7 @@ impl<B> Drop for Stream<B> {
 
 /// Makes the head one of HTTP/2 (RFC 9113 §8.3.1): what `Host` says is the
 /// authority, and trailers are welcome, which gRPC insists on.
-fn prepare<B>(request: &mut Request<B>, secured: bool) {
+pub(super) fn prepare<B>(request: &mut Request<B>, secured: bool) {
     *request.version_mut() = Version::HTTP_2;
     request
         .headers_mut()

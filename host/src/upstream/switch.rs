@@ -11,12 +11,16 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body::Body;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
 
 use super::{
     body::{Carrier, UpstreamBody},
     connection::{ConnectError, Connection, connect_alone},
     error::SendError,
+    extended::Alone,
     framing,
     pool::{Alive, Pool},
     target::{Protocol, Target},
@@ -31,11 +35,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 pub struct Switched {
     stream: Box<dyn Stream>,
     read: Bytes,
-    _alive: Alive,
+    _alive: Option<Alive>,
 }
 
 impl Switched {
-    pub(super) fn new(stream: Box<dyn Stream>, read: Bytes, alive: Alive) -> Self {
+    pub(super) fn new(stream: Box<dyn Stream>, read: Bytes, alive: Option<Alive>) -> Self {
         Self {
             stream,
             read,
@@ -62,8 +66,9 @@ where
     ///
     /// # Errors
     ///
-    /// As [`Pool::send`]; also if the response is 101 and names another protocol,
-    /// and where the target is spoken to in HTTP/2 without a choice.
+    /// As [`Pool::send`]; also if the response is 101 and names another protocol.
+    /// Where the target is spoken to in HTTP/2 without a choice, only WebSockets are
+    /// taken, and only by those who say that they take them.
     ///
     /// # Cancel safety
     ///
@@ -73,6 +78,9 @@ where
         target: &Target,
         request: Request<B>,
     ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
+        if target.protocol() == Protocol::Http2 {
+            return self.extend(target, request).await;
+        }
         let (mut connection, switched) = match self.open_alone(target).await {
             Ok(opened) => opened,
             Err(error) => return Err(SendError::connect(error, request)),
@@ -93,12 +101,30 @@ where
     }
 
     async fn open_alone(&self, target: &Target) -> Result<Opened<B>, ConnectError> {
-        if target.protocol() == Protocol::Http2 {
-            let error = io::Error::other("there are no upgrades in HTTP/2");
-            return Err(ConnectError::Failed(error));
-        }
-        let stream = connect_alone(target, self.shared.options.connect_timeout).await?;
+        let until = Instant::now() + self.shared.options.connect_timeout;
+        let stream = connect_alone(target, until).await?;
         Connection::speak_alone(stream, Alive::new(&self.shared)).await
+    }
+
+    /// The same where HTTP/2 is spoken.
+    async fn extend(
+        &self,
+        target: &Target,
+        request: Request<B>,
+    ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
+        match self.open_extended(target).await {
+            Ok(Some(connection)) => connection.exchange(request).await,
+            Ok(None) => Err(SendError::not_taken(request)),
+            Err(error) => Err(SendError::connect(error, request)),
+        }
+    }
+
+    async fn open_extended(&self, target: &Target) -> Result<Option<Alone<B>>, ConnectError> {
+        let options = &self.shared.options;
+        let until = Instant::now() + options.connect_timeout;
+        let stream = connect_alone(target, until).await?;
+        let (secured, alive) = (target.tls().is_some(), Alive::new(&self.shared));
+        Alone::speak(stream, secured, &options.multiplexing, alive, until).await
     }
 }
 

@@ -536,11 +536,11 @@ fn a_drain_lets_tunnels_go_on_until_its_time_is_over() {
 }
 
 #[test]
-fn a_route_whose_service_has_no_upgrades_is_a_mistake() {
+fn a_route_whose_service_has_no_such_upgrade_is_a_mistake() {
     let config = "listeners: [{ address: \"127.0.0.1:0\" }]\nservices:\n  s: { protocol: http2 }\n\
-                  routes: [{ name: r, service: s, upgrades: [websocket] }]\n";
+                  routes: [{ name: r, service: s, upgrades: [websocket, other/2] }]\n";
     let output = check(&[], config, &[]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("which has no upgrades"), "{error}");
+    assert!(error.contains("which has no `other/2`"), "{error}");
 }
