@@ -8,6 +8,7 @@ mod entrance;
 mod flood;
 mod framing;
 mod gate;
+mod heads;
 mod hpack;
 mod http1;
 mod http2;

@@ -23,6 +23,8 @@ pub struct Http2Limits {
     pub connection_window: u32,
     /// Bytes of one response that may wait to be sent. Default 64 KiB.
     pub send_buffer: usize,
+    /// Bytes of the heads of all requests together. Default 1 MiB.
+    pub heads: usize,
     /// Requests that were taken back before anybody looked at them; more close
     /// the connection. Default 20.
     pub resets: usize,
@@ -45,6 +47,7 @@ impl Http2Limits {
         stream_window: 256 << 10,
         connection_window: 1 << 20,
         send_buffer: 64 << 10,
+        heads: 1 << 20,
         resets: 20,
         control_frames: 1_000,
         ping_interval: Duration::from_secs(30),
@@ -66,6 +69,7 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
         "stream_window",
         "connection_window",
         "send_buffer",
+        "heads",
         "resets",
         "control_frames",
         "ping_interval",
@@ -87,6 +91,9 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
         connection_window: window("connection_window", usual.connection_window),
         send_buffer: fields.read_or("send_buffer", usual.send_buffer, |item| {
             usize::try_from(size(item, 16 * KIB..=GIB)?).ok()
+        }),
+        heads: fields.read_or("heads", usual.heads, |item| {
+            usize::try_from(size(item, 64 * KIB..=GIB)?).ok()
         }),
         resets: fields.read_or("resets", usual.resets, |item| count(item, 1..=10_000)),
         control_frames: fields.read_or("control_frames", usual.control_frames, |item| {

@@ -210,6 +210,7 @@ fn http2(limits: &Http2Limits) -> Value {
         "stream_window": size::shown(limits.stream_window.into()),
         "connection_window": size::shown(limits.connection_window.into()),
         "send_buffer": bytes(limits.send_buffer),
+        "heads": bytes(limits.heads),
         "resets": limits.resets,
         "control_frames": limits.control_frames,
         "ping_interval": time(limits.ping_interval),

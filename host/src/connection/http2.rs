@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    convert::Infallible,
     future::poll_fn,
     pin::pin,
     rc::Rc,
@@ -26,6 +25,7 @@ use tokio::{
 use super::{
     Client,
     flood::Counted,
+    heads::Heads,
     pulse::{Due, OpenRequest, Pulse, Speaks},
     stall::{Given, Stall},
     tracked::Tracked,
@@ -50,8 +50,9 @@ impl<F: Future + 'static> Executor<F> for Local {
     fn execute(&self, stream: F) {
         let given = self.newest.take().unwrap_or_default();
         let mut stall = Stall::new(given, Rc::clone(&self.pulse));
+        // In a box, since a task has room for what it is given and for what it makes of it.
+        let mut stream = Box::pin(stream);
         spawn_local(async move {
-            let mut stream = pin!(stream);
             // Dropping the library's part of a stream resets it.
             poll_fn(|cx| match stream.as_mut().poll(cx) {
                 Poll::Ready(_) => Poll::Ready(()),
@@ -75,10 +76,21 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     let newest = Rc::clone(&local.newest);
     let service = {
         let client = Rc::clone(&client);
-        service_fn(move |request| {
-            let given = Rc::new(Given::default());
+        let heads = Heads::new(pulse.limits().http2.heads);
+        service_fn(move |request: Request<Incoming>| {
+            let head = heads.open(request.headers());
+            let fits = head.is_some();
+            let given = Rc::new(Given::new(head.unwrap_or_default()));
             newest.replace(Some(Rc::clone(&given)));
-            answer(Rc::clone(&client), given, request)
+            let client = Rc::clone(&client);
+            // In a box, which goes when there is a response: as long as that waits for
+            // its client, the library keeps the room that all of this had.
+            Box::pin(async move {
+                match fits {
+                    true => Ok(answer(client, given, request).await),
+                    false => Err(refuse(&client)),
+                }
+            })
         })
     };
     let stream = TokioIo::new(Counted::new(stream, &pulse));
@@ -153,7 +165,7 @@ async fn answer(
     client: Rc<Client>,
     given: Rc<Given>,
     mut request: Request<Incoming>,
-) -> Result<Response<Tracked>, Infallible> {
+) -> Response<Tracked> {
     let open = client.pulse.open();
     let changes = match *request.method() == Method::CONNECT {
         true => Some(upgrade::on(&mut request)),
@@ -168,7 +180,13 @@ async fn answer(
         spawn_local(run(client, changes, *tunnel, open));
     }
     given.head();
-    Ok(response.map(|body| Tracked::new(body, open, Some(given))))
+    response.map(|body| Tracked::new(body, open, Some(given)))
+}
+
+/// Takes no notice of a request, which its client may send again (RFC 9113 §8.7).
+fn refuse(client: &Client) -> h2::Error {
+    client.pulse.refused(Refused::Head);
+    h2::Reason::REFUSED_STREAM.into()
 }
 
 /// Serves what is HTTP no longer, to its end.

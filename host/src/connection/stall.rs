@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::pulse::Pulse;
+use super::{heads::OpenHead, pulse::Pulse};
 use crate::{body::Patience, observe::Refused};
 
 /// What was given to one stream, and whether its client has to take it now.
@@ -19,9 +19,19 @@ pub(super) struct Given {
     waits: Cell<bool>,
     /// How often a part was asked for.
     asked: Cell<u32>,
+    /// Counted for as long as the stream is there.
+    _head: OpenHead,
 }
 
 impl Given {
+    /// To a stream whose request has this head.
+    pub(super) fn new(head: OpenHead) -> Self {
+        Self {
+            _head: head,
+            ..Self::default()
+        }
+    }
+
     /// The response's head was given.
     pub(super) fn head(&self) {
         self.waits.set(true);

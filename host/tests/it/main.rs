@@ -25,6 +25,7 @@ mod forwarding;
 mod fragments;
 mod framing;
 mod grpc;
+mod heads;
 mod hostile;
 mod hostile_clients;
 mod hostile_files;

@@ -220,7 +220,7 @@ fn what_is_given_counts() {
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, tunnel_idle_timeout: 2m, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
         connections: 7, connections_per_client: 6, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
-        body_timeout: 2s, body_total_timeout: 9d, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90 } }\n\
+        body_timeout: 2s, body_total_timeout: 9d, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90, heads: 64KiB } }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
         pipeline: [{ plugin: p, on_error: skip, isolation: per_request, allow: { counters: false, discovery: [s] }, namespace: n, limits: { table: 6 } }, { plugin: q, required: true }]\n    \
@@ -262,6 +262,7 @@ fn what_is_given_counts() {
     assert_eq!(limits.write_timeout, Duration::from_secs(1));
     assert_eq!(limits.stream_timeout, Duration::from_secs(480));
     assert_eq!(limits.http2.control_frames, 90);
+    assert_eq!(limits.http2.heads, 64 << 10);
     assert_eq!(
         config.services[0].instances[0].address,
         "users.internal:9001"
