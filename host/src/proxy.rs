@@ -73,10 +73,10 @@ pub async fn serve(
 }
 
 /// Answers a request whose head was refused before anybody could read it in
-/// one way or another; `why` says what was wrong with it.
-pub fn refuse(worker: &Worker, why: &'static str) -> Response<ResponseBody> {
+/// one way or another, or all of it.
+pub fn refuse(worker: &Worker, why: Error) -> Response<ResponseBody> {
     let request_id = forwarding::request_id(&HeaderMap::new());
-    refused(worker, &Error::BadRequest(why).into(), &request_id, false)
+    refused(worker, &why.into(), &request_id, false)
 }
 
 /// Checks the head and finds the route. An error here has no pipeline yet.

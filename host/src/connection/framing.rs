@@ -7,6 +7,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod proof;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,18 @@ use std::ops::ControlFlow;
 
 /// The longest line that says a chunk's size, extensions included, in bytes.
 const LONGEST_CHUNK_LINE: usize = 1 << 10;
+
+/// What is said of a head that has more than it may have, and is otherwise good.
+pub(super) const TOO_LARGE: &str = "the head is over the limit";
+
+/// What a head may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// So many bytes.
+    pub(super) bytes: usize,
+    /// So many fields.
+    pub(super) fields: usize,
+}
 
 /// How far some bytes may be handed on.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,12 +93,12 @@ pub(super) struct ChunkLine {
 impl Framing {
     /// Looks at the bytes that come next. Those after the good ones are to be
     /// shown again, together with what follows them.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Fed {
+    pub(super) fn feed(&mut self, bytes: &[u8], most: Most) -> Fed {
         let (mut good, mut heads) = (0, 0);
         while good < bytes.len() {
             let rest = &bytes[good..];
             let step = match self {
-                Self::Head => match self.head(rest) {
+                Self::Head => match self.head(rest, most) {
                     ControlFlow::Continue(0) => break,
                     ControlFlow::Continue(length) => {
                         heads += u64::from(length > EMPTY_LINE.len());
@@ -147,7 +160,7 @@ impl Framing {
     }
 
     /// One head, if all of it is here: its length; 0 if it is not.
-    fn head(&mut self, bytes: &[u8]) -> ControlFlow<&'static str, usize> {
+    fn head(&mut self, bytes: &[u8], most: Most) -> ControlFlow<&'static str, usize> {
         // An empty line before a request is passed over (RFC 9112 §2.2).
         if bytes.starts_with(EMPTY_LINE) {
             return ControlFlow::Continue(EMPTY_LINE.len());
@@ -171,10 +184,16 @@ impl Framing {
             match (begin, line) {
                 (0, line) => facts.request_line(line)?,
                 (_, []) => {
+                    if facts.fields > most.fields || end >= most.bytes {
+                        return ControlFlow::Break(TOO_LARGE);
+                    }
                     *self = facts.body()?;
                     return ControlFlow::Continue(end + 1);
                 }
-                (_, line) => facts.field(line)?,
+                (_, line) => {
+                    facts.fields += 1;
+                    facts.field(line)?;
+                }
             }
             begin = end + 1;
         }
@@ -231,6 +250,7 @@ impl ChunkLine {
 /// What of a head says how its body is framed.
 #[derive(Default)]
 struct Facts {
+    fields: usize,
     old: bool,
     length: Option<u64>,
     chunked: bool,
@@ -256,7 +276,7 @@ impl Facts {
                 false => "the version of HTTP is not 1.0 or 1.1",
             });
         }
-        target_form(method, target)
+        target::form(method, target)
     }
 
     fn field(&mut self, line: &[u8]) -> ControlFlow<&'static str> {
@@ -328,30 +348,6 @@ impl Facts {
             (false, None | Some(0)) => ControlFlow::Continue(Framing::Head),
             (false, Some(length)) => ControlFlow::Continue(Framing::Body(length)),
         }
-    }
-}
-
-/// One of the four forms of a target (RFC 9112 §3.2), in characters that a URI
-/// may have.
-fn target_form(method: &[u8], target: &[u8]) -> ControlFlow<&'static str> {
-    if !all(target, |byte| byte != b'#') {
-        return ControlFlow::Break("the request target has a fragment");
-    }
-    if !all(target, |byte| byte.is_ascii_graphic() & (byte != b'\\')) {
-        return ControlFlow::Break("the request target has a character that no URI has");
-    }
-    let scheme = |scheme: &[u8]| {
-        let head = target.get(..scheme.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
-    };
-    let known = match target {
-        [b'/', ..] => true,
-        b"*" => method == b"OPTIONS",
-        _ => method == b"CONNECT" || scheme(b"http://") || scheme(b"https://"),
-    };
-    match known {
-        true => ControlFlow::Continue(()),
-        false => ControlFlow::Break("the request target is malformed"),
     }
 }
 

@@ -33,7 +33,7 @@ where
         ..
     } = client;
     let limits = worker.limits();
-    let (stream, heads) = Strict::new(stream, limits.request_head, pulse);
+    let (stream, heads) = Strict::new(stream, pulse);
     pulse.speaks(Speaks::Http1);
     let changes: Cell<Option<Box<Tunnel>>> = Cell::new(None);
     let alarm = Alarm::default();

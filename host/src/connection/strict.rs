@@ -18,10 +18,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    framing::{Framing, Then},
+    framing::{Framing, Most, TOO_LARGE, Then},
     pulse::{Awaited, Pulse},
 };
-use crate::observe::Refused;
+use crate::{observe::Refused, respond::Error};
 
 /// What stands in for a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -41,7 +41,7 @@ pub(super) struct Heads(Rc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     /// What was wrong with the head in whose place another stands.
-    fault: Cell<Option<&'static str>>,
+    fault: RefCell<Option<Error>>,
     /// Heads that the library has handed over.
     begun: Cell<u64>,
     /// The number of the head behind which all waits; 0 if nothing does.
@@ -52,7 +52,7 @@ struct Shared {
 impl Heads {
     /// The number of the request that comes now, and why it was refused; none if it
     /// is the client's. For each request once, and in their order.
-    pub(super) fn begin(&self) -> (u64, Option<&'static str>) {
+    pub(super) fn begin(&self) -> (u64, Option<Error>) {
         self.0.begun.update(|begun| begun + 1);
         (self.0.begun.get(), self.0.fault.take())
     }
@@ -82,9 +82,8 @@ pub(super) struct Strict<S> {
     /// How much of `held` is to be handed on.
     good: usize,
     /// Why the head that comes then was refused.
-    refused: Option<&'static str>,
-    /// The longest head that is held, in bytes. What is longer the library refuses.
-    limit: usize,
+    refused: Option<Error>,
+    most: Most,
     /// The stand-in was handed on.
     over: bool,
     /// Bytes that were read since, and forgotten.
@@ -94,8 +93,8 @@ pub(super) struct Strict<S> {
 }
 
 impl<S> Strict<S> {
-    /// Reads along a connection whose heads may have so many bytes.
-    pub(super) fn new(stream: S, limit: usize, pulse: &Rc<Pulse>) -> (Self, Heads) {
+    /// Reads along a connection.
+    pub(super) fn new(stream: S, pulse: &Rc<Pulse>) -> (Self, Heads) {
         let heads = Heads::default();
         let strict = Self {
             stream,
@@ -106,7 +105,10 @@ impl<S> Strict<S> {
             held: Vec::new(),
             good: 0,
             refused: None,
-            limit,
+            most: Most {
+                bytes: pulse.limits().request_head,
+                fields: pulse.limits().request_headers,
+            },
             over: false,
             forgotten: 0,
             stuck: false,
@@ -130,7 +132,7 @@ impl<S> Strict<S> {
     /// Judges bytes: how many of them may be handed on. The rest stays, unless
     /// it is refused.
     fn judge(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let fed = self.framing.feed(bytes);
+        let fed = self.framing.feed(bytes, self.most);
         self.seen += fed.heads;
         if self.framing == Framing::Waits && fed.heads > 0 {
             self.heads.0.waits.set(self.seen);
@@ -138,7 +140,10 @@ impl<S> Strict<S> {
         match fed.then {
             Then::More => Ok(fed.good),
             Then::BadHead(why) => {
-                self.refused = Some(why);
+                self.refused = Some(match why {
+                    TOO_LARGE => Error::HeadTooLarge,
+                    why => Error::BadRequest(why),
+                });
                 Ok(fed.good)
             }
             Then::BadBody(why) => {
@@ -158,13 +163,15 @@ impl<S> Strict<S> {
         Ok(())
     }
 
-    /// Holds no more than a head may have: what is longer the library refuses.
+    /// Holds no more than a head may have.
     fn bound(&mut self) {
-        match self.refused {
-            Some(_) => self.held.truncate(self.good),
-            None if self.framing == Framing::Waits => {}
-            None if self.held.len() - self.good > self.limit => self.good = self.held.len(),
-            None => {}
+        let too_long =
+            self.framing != Framing::Waits && self.held.len() - self.good > self.most.bytes;
+        if self.refused.is_none() && too_long {
+            self.refused = Some(Error::HeadTooLarge);
+        }
+        if self.refused.is_some() {
+            self.held.truncate(self.good);
         }
     }
 
@@ -187,10 +194,10 @@ impl<S> Strict<S> {
 
     /// Puts the stand-in where the head would be. By itself, so that the library
     /// has asked for the requests before it.
-    fn stand_in(&mut self, why: &'static str) {
+    fn stand_in(&mut self, why: Error) {
         self.held = STAND_IN.to_vec();
         self.good = STAND_IN.len();
-        self.heads.0.fault.set(Some(why));
+        self.heads.0.fault.replace(Some(why));
         self.over = true;
     }
 }
@@ -238,7 +245,7 @@ impl<S: AsyncRead + Unpin> Strict<S> {
     /// held. Ready at the client's end, if there is nothing else.
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; READ];
-        while self.held.len() < self.limit {
+        while self.held.len() < self.most.bytes {
             let mut more = ReadBuf::new(&mut bytes);
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut more) else {
                 break;

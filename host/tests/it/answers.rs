@@ -144,10 +144,30 @@ fn a_head_over_its_limits_is_431() {
         "GET /a HTTP/1.1\r\nhost: a\r\n{}\r\n",
         "x: y\r\n".repeat(21)
     );
-    for request in [long, many] {
+    // One that the library would have read to its end before it judged its length.
+    let target = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(8_170));
+    let endless = format!("GET /a HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(20_000));
+    for request in [long, many, target, endless] {
         let mut wire = Wire::connect(gateway.address);
-        wire.send(request);
-        assert_eq!(wire.reply().status, 431);
+        wire.try_send(request);
+        let reply = wire.reply();
+        assert_eq!(reply.status, 431);
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        assert!(
+            reply
+                .text()
+                .contains("the request's head is over the limit")
+        );
+    }
+    let refused = gateway.metric("portcullis_refused_total{reason=\"head\"}");
+    assert_eq!(refused, Some(4.0));
+    // What the library takes for no target is answered likewise.
+    for target in ["/a<b", "/a?b\"c", "http://a:x/"] {
+        let mut wire = Wire::connect(gateway.address);
+        wire.send(format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n"));
+        let reply = wire.reply();
+        assert_eq!(reply.status, 400, "{target}");
+        assert_eq!(reply.header("content-type"), "application/problem+json");
     }
     assert_eq!(upstream.hits(), 0);
 }

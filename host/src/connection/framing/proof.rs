@@ -1,6 +1,11 @@
 //! What holds of the framing of any bytes, in whatever parts they come.
 
-use super::{Framing, Then};
+use super::{Framing, Most, Then};
+
+const MOST: Most = Most {
+    bytes: 64 << 10,
+    fields: 100,
+};
 
 /// Bytes in any parts: the verdict is that on the whole, and what passes for a head
 /// is one for the HTTP library, with the same end.
@@ -27,7 +32,7 @@ fn fed(bytes: &[u8], mut part: impl FnMut(usize) -> usize) -> (usize, Then) {
     let (mut framing, mut begin, mut end) = (Framing::default(), 0, 0);
     while end < bytes.len() {
         end = (end + part(end)).min(bytes.len());
-        let fed = framing.feed(&bytes[begin..end]);
+        let fed = framing.feed(&bytes[begin..end], MOST);
         assert!(fed.good <= end - begin, "more than there is");
         begin += fed.good;
         if fed.then != Then::More {
@@ -43,7 +48,7 @@ fn heads_are_heads(bytes: &[u8]) {
     for end in 1..=bytes.len() {
         let before = framing;
         let part = &bytes[begin..end];
-        let fed = framing.feed(part);
+        let fed = framing.feed(part, MOST);
         if fed.then != Then::More {
             return;
         }

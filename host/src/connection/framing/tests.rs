@@ -1,6 +1,13 @@
 //! Heads and bodies, byte by byte.
 
-use super::*;
+use http::Uri;
+
+use super::{target::LONGEST, *};
+
+const MOST: Most = Most {
+    bytes: 64 << 10,
+    fields: 100,
+};
 
 /// What becomes of bytes that come in parts of this length.
 fn fed(bytes: &[u8], part: usize) -> (usize, Then) {
@@ -8,7 +15,7 @@ fn fed(bytes: &[u8], part: usize) -> (usize, Then) {
     let mut end = 0;
     while end < bytes.len() {
         end = (end + part).min(bytes.len());
-        let fed = framing.feed(&bytes[begin..end]);
+        let fed = framing.feed(&bytes[begin..end], MOST);
         begin += fed.good;
         if fed.then != Then::More {
             return (begin, fed.then);
@@ -106,5 +113,60 @@ fn a_body_breaks_off_where_its_framing_is_malformed() {
             assert_eq!(passed - head.len(), good, "{chunks:?}");
             assert!(matches!(then, Then::BadBody(_)), "{chunks:?}");
         }
+    }
+}
+
+#[test]
+fn a_head_over_its_limits_is_told_from_one_that_is_malformed() {
+    let head = |fields: usize, length: usize| {
+        let most = "GET / HTTP/1.1\r\n".len() + 4 * fields + 2;
+        let first = format!("x:{}\r\n", "x".repeat(length.saturating_sub(most)));
+        format!(
+            "GET / HTTP/1.1\r\n{first}{}\r\n",
+            "x:\r\n".repeat(fields - 1)
+        )
+    };
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(LONGEST));
+    for (head, good) in [
+        (head(100, 0), true),
+        (head(101, 0), false),
+        (head(1, MOST.bytes), true),
+        (head(1, MOST.bytes + 1), false),
+        (long, false),
+    ] {
+        let expected = match good {
+            true => (head.len(), Then::More),
+            false => (0, Then::BadHead(TOO_LARGE)),
+        };
+        for part in [1 << 10, usize::MAX / 2] {
+            assert_eq!(fed(head.as_bytes(), part), expected, "{} bytes", head.len());
+        }
+    }
+}
+
+#[test]
+fn what_the_library_takes_for_no_target_is_refused_before() {
+    for (target, good) in [
+        ("/a\"b", true),
+        ("/a<b", false),
+        ("/a>b", false),
+        ("/a`b", false),
+        ("/a?b`c", true),
+        ("/a?b\"c", false),
+        ("/a?b<c", false),
+        ("/{a}|^~", true),
+        ("http://a/b", true),
+        ("http://a b/", false),
+        ("http://[::1/", false),
+        ("http://a:99999/", false),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\n\r\n");
+        let passes = fed(head.as_bytes(), 64).0 == head.len();
+        assert_eq!(passes, good, "{target}");
+        assert_eq!(
+            passes,
+            Uri::try_from(target).is_ok(),
+            "{target}: the library"
+        );
     }
 }
