@@ -54,5 +54,7 @@ mod strict;
 mod support;
 mod traps;
 mod upgrades;
+mod upgrades_early;
+mod upgrades_ends;
 mod upgrades_http2;
 mod upgrades_to_http2;

@@ -1,12 +1,11 @@
-//! Requests that change to another protocol, over HTTP/1.1: what passes, when,
-//! and how it ends.
+//! Requests that change to another protocol, over HTTP/1.1: what passes, and what is
+//! refused.
 
 use std::{
     io::{Read, Write},
     net::TcpListener,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
 };
 
 use rustls::{ServerConnection, StreamOwned};
@@ -14,38 +13,13 @@ use rustls::{ServerConnection, StreamOwned};
 use crate::support::{
     Authority, Gateway, Scripted, Upstream, Wire, check, eventually, hostile, one_route,
     start_with_files,
-    websocket::{BINARY, CLOSE, KEY, PROOF, TEXT, accepted, echo, frame, handshake, receive},
+    websocket::{
+        CLOSE, KEY, PROOF, TEXT, accepted, echo, exchange, figure, frame, handshake, open, receive,
+        start,
+    },
 };
 
 const UPGRADES: &str = "upgrades: [websocket]";
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-fn start(upstream: &Scripted, more: &str) -> Gateway {
-    let route = one_route(&[upstream.address], "", UPGRADES);
-    Gateway::start(&[], &format!("{more}{route}"))
-}
-
-/// A client whose request was taken.
-#[track_caller]
-fn open(gateway: &Gateway) -> Wire {
-    let mut wire = Wire::connect(gateway.address);
-    wire.send(handshake("/chat", ""));
-    assert_eq!(wire.reply_head().status, 101);
-    wire
-}
-
-#[track_caller]
-fn exchange(wire: &mut Wire, message: &[u8]) {
-    wire.send(frame(BINARY, message, Some([1, 2, 3, 4])));
-    let (opcode, back) = receive(wire).expect("a message");
-    assert!((opcode, &*back) == (BINARY, message), "another message");
-}
-
-fn metric(gateway: &Gateway, name: &str) -> f64 {
-    let series = format!("portcullis_{name}");
-    gateway.metric(&series).unwrap_or(0.0)
-}
 
 #[test]
 fn a_websocket_passes_both_ways_and_is_counted() {
@@ -94,11 +68,11 @@ fn a_websocket_passes_both_ways_and_is_counted() {
     for length in [0, 1, 125, 126, 65_535, 65_536, 1 << 20] {
         exchange(&mut wire, &vec![7; length]);
     }
-    assert_eq!(metric(&gateway, "tunnels{route=\"r\"} "), 1.0);
-    assert_eq!(metric(&gateway, "requests_in_flight{route=\"r\"} "), 1.0);
+    assert_eq!(figure(&gateway, "tunnels{route=\"r\"} "), 1.0);
+    assert_eq!(figure(&gateway, "requests_in_flight{route=\"r\"} "), 1.0);
     let way = |direction: &str| {
         let series = format!("tunnel_bytes_total{{route=\"r\",direction=\"{direction}\"}} ");
-        metric(&gateway, &series)
+        figure(&gateway, &series)
     };
     eventually("bytes are counted while it is open", || {
         way("in") > f64::from(1 << 20) && way("out") > f64::from(1 << 20)
@@ -108,15 +82,15 @@ fn a_websocket_passes_both_ways_and_is_counted() {
     assert_eq!(wire.rest(), b"");
     drop(wire);
     eventually("it is over", || {
-        metric(&gateway, "tunnels{route=\"r\"} ") == 0.0
+        figure(&gateway, "tunnels{route=\"r\"} ") == 0.0
     });
-    assert_eq!(metric(&gateway, "requests_in_flight{route=\"r\"} "), 0.0);
-    assert_eq!(metric(&gateway, "tunnels_total{route=\"r\"} "), 1.0);
+    assert_eq!(figure(&gateway, "requests_in_flight{route=\"r\"} "), 0.0);
+    assert_eq!(figure(&gateway, "tunnels_total{route=\"r\"} "), 1.0);
     let series = "requests_total{route=\"r\",status=\"101\"} ";
-    assert_eq!(metric(&gateway, series), 1.0);
+    assert_eq!(figure(&gateway, series), 1.0);
     // Its connections are gone, on both sides: nothing of it is kept.
     eventually("its connection is closed", || {
-        metric(&gateway, "upstream_connections ") == 0.0
+        figure(&gateway, "upstream_connections ") == 0.0
     });
 }
 
@@ -176,107 +150,6 @@ fn what_is_no_request_to_change_is_like_any_other() {
     }
 }
 
-/// Case 9.
-#[test]
-fn nothing_that_comes_behind_the_request_goes_upstream_before_101() {
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let upstream = Scripted::start(move |mut wire| {
-        let head = wire.head();
-        if !head.contains("upgrade") {
-            return wire.send(OK);
-        }
-        let silent = wire.is_silent_for(Duration::from_millis(300));
-        go_on(&gone);
-        assert!(silent, "bytes came before they were asked for");
-        wire.send(accepted(&head));
-        let message = receive(&mut wire).expect("a message");
-        wire.send(frame(message.0, &message.1, None));
-    });
-    let gateway = start(&upstream, "");
-    // What a browser never sends so early; also such that looks like a request.
-    let plain = "GET /plain HTTP/1.1\r\nhost: a\r\n\r\n";
-    for (before, message) in [
-        ("", &b"early\r\n\r\n\0"[..]),
-        ("", plain.as_bytes()),
-        (plain, b"early\r\n\r\n\0"),
-        (plain, plain.as_bytes()),
-    ] {
-        let mut wire = Wire::connect(gateway.address);
-        let mut bytes = [before, &handshake("/chat", "")].concat().into_bytes();
-        bytes.extend(frame(TEXT, message, Some([0; 4])));
-        wire.send(bytes);
-        if !before.is_empty() {
-            assert_eq!(wire.reply().status, 200);
-        }
-        go.send(()).expect("the upstream waits");
-        assert_eq!(wire.reply_head().status, 101);
-        assert_eq!(receive(&mut wire), Some((TEXT, message.to_vec())));
-        assert_eq!(wire.rest(), b"");
-    }
-    assert_eq!(upstream.connections(), 6);
-}
-
-fn go_on(gone: &Mutex<mpsc::Receiver<()>>) {
-    gone.lock()
-        .expect("a lock")
-        .recv()
-        .expect("the test says when");
-}
-
-/// Case 9.
-#[test]
-fn what_comes_behind_a_request_that_is_answered_200_is_the_next_request() {
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&heads);
-    let upstream = Scripted::start(move |mut wire| {
-        loop {
-            let head = wire.head();
-            if head.is_empty() {
-                return;
-            }
-            noted.lock().expect("a lock").push(head);
-            wire.send(OK);
-        }
-    });
-    let gateway = start(&upstream, "");
-    let next = "GET /next HTTP/1.1\r\nhost: a\r\n\r\n";
-    // The first of several, and with one before it that has nothing to do with it.
-    for first in ["", next] {
-        let mut wire = Wire::connect(gateway.address);
-        wire.send(format!("{first}{}{next}", handshake("/chat", "")));
-        let replies = if first.is_empty() { 2 } else { 3 };
-        for _ in 0..replies {
-            let reply = wire.reply();
-            assert_eq!((reply.status.as_u16(), &*reply.text()), (200, "ok"));
-        }
-        wire.send(next);
-        assert_eq!(
-            wire.reply().status,
-            200,
-            "it is a connection like any other"
-        );
-        let heads = std::mem::take(&mut *heads.lock().expect("a lock"));
-        assert_eq!(heads.len(), replies + 1, "{heads:?}");
-        let asking = heads.iter().filter(|head| head.contains("upgrade")).count();
-        assert_eq!(asking, 1, "{heads:?}");
-    }
-    // What is no request is refused, and reaches nobody.
-    let mut wire = Wire::connect(gateway.address);
-    wire.send(
-        [
-            handshake("/chat", "").as_bytes(),
-            b"\x81\x05hello\n\r\n\r\n",
-        ]
-        .concat(),
-    );
-    assert_eq!(wire.reply().status, 200);
-    assert_eq!(wire.reply().status, 400);
-    wire.rest();
-    assert_eq!(heads.lock().expect("a lock").len(), 1);
-    assert_eq!(gateway.get("/healthy").text(), "ok");
-}
-
 #[test]
 fn a_refusal_passes_like_any_response() {
     let upstream = Scripted::start(|mut wire| {
@@ -295,7 +168,7 @@ fn a_refusal_passes_like_any_response() {
         );
         assert_eq!(upstream.connections(), number, "none is kept");
     }
-    assert_eq!(metric(&gateway, "tunnels_total{route=\"r\"} "), 0.0);
+    assert_eq!(figure(&gateway, "tunnels_total{route=\"r\"} "), 0.0);
 }
 
 #[test]
@@ -315,106 +188,6 @@ fn a_change_to_what_nobody_asked_for_is_refused() {
         wire.send(handshake("/chat", ""));
         assert_eq!(wire.reply().status, 502, "{answer}");
     }
-}
-
-#[test]
-fn whoever_reads_slowly_stops_the_other_side() {
-    const LENGTH: usize = 64 << 20;
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let upstream = Scripted::start(move |mut wire| {
-        let head = wire.head();
-        wire.send(accepted(&head));
-        go_on(&gone);
-        assert!(wire.take(LENGTH).iter().all(|byte| *byte == 1));
-        let bytes = vec![2; LENGTH];
-        let sent = wire.send_until_stalled(&bytes, Duration::from_millis(500));
-        assert!(sent < LENGTH, "the gateway took all that nobody reads");
-        wire.send(&bytes[sent..]);
-    });
-    let gateway = start(&upstream, "");
-    let before = metric(&gateway, "tunnels ");
-    assert_eq!(before, 0.0);
-    let resident = || {
-        gateway
-            .metric("process_resident_memory_bytes ")
-            .expect("a figure")
-    };
-    let before = resident();
-    let mut wire = open(&gateway);
-    let bytes = vec![1; LENGTH];
-    let sent = wire.send_until_stalled(&bytes, Duration::from_millis(500));
-    assert!(sent < LENGTH, "the gateway took all that nobody reads");
-    go.send(()).expect("the upstream waits");
-    wire.send(&bytes[sent..]);
-    let moved = || {
-        metric(
-            &gateway,
-            "tunnel_bytes_total{route=\"r\",direction=\"out\"} ",
-        )
-    };
-    eventually("it comes back", || moved() > 0.0);
-    let grown = resident() - before;
-    assert!(grown < f64::from(4 << 20), "{grown} bytes more");
-    assert!(wire.take(LENGTH).iter().all(|byte| *byte == 2));
-    assert_eq!(wire.rest(), b"");
-}
-
-#[test]
-fn each_side_ends_by_itself() {
-    let upstream = Scripted::start(|mut wire| {
-        let head = wire.head();
-        wire.send(accepted(&head));
-        // To the client's end, and then still has something to say.
-        let sent = wire.rest();
-        wire.send(sent);
-        wire.send(" and bye");
-    });
-    let gateway = start(&upstream, "");
-    let mut wire = open(&gateway);
-    wire.send("hello");
-    wire.finish();
-    assert_eq!(wire.rest(), b"hello and bye");
-    eventually("it is over", || {
-        metric(&gateway, "tunnels{route=\"r\"} ") == 0.0
-    });
-
-    let (told, hear) = mpsc::channel();
-    let upstream = Scripted::start(move |mut wire| {
-        let head = wire.head();
-        wire.send(accepted(&head));
-        wire.send("hello");
-        wire.finish();
-        told.send(wire.rest()).expect("the test listens");
-    });
-    let gateway = start(&upstream, "");
-    let mut wire = open(&gateway);
-    assert_eq!(wire.rest(), b"hello");
-    wire.send("bye");
-    drop(wire);
-    let patience = Duration::from_secs(10);
-    assert_eq!(hear.recv_timeout(patience), Ok(b"bye".to_vec()));
-}
-
-#[test]
-fn who_says_nothing_for_too_long_is_let_go() {
-    let upstream = Scripted::start(echo);
-    let gateway = start(&upstream, "limits: { tunnel_idle_timeout: 400ms }\n");
-    let mut wire = open(&gateway);
-    // Several times as long as may be, but never without a byte for so long.
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(1_200) {
-        exchange(&mut wire, b"still here");
-        assert!(wire.is_silent_for(Duration::from_millis(100)));
-    }
-    let silent = Instant::now();
-    assert_eq!(wire.rest(), b"", "closed, without a word");
-    let elapsed = silent.elapsed();
-    assert!(elapsed >= Duration::from_millis(250), "{elapsed:?}");
-    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
-    eventually("the service is let go, too", || {
-        metric(&gateway, "upstream_connections ") == 0.0
-    });
 }
 
 #[test]
@@ -479,7 +252,7 @@ fn filters_see_the_head_and_the_end_and_may_refuse() {
     let route = one_route(&[upstream.address], "", &format!("{UPGRADES}\n{step}"));
     let gateway = start_with_files(&[("hostile", hostile())], "{}", &route);
     let hooks = |hook: &str| {
-        metric(
+        figure(
             &gateway,
             &format!("plugin_stamps_total{{plugin=\"hostile\",hook=\"{hook}\"}}"),
         )
@@ -513,25 +286,6 @@ fn an_instance_that_is_not_there_is_passed_over() {
     let gateway = Gateway::start(&[], &route);
     for _ in 0..4 {
         exchange(&mut open(&gateway), b"hello");
-    }
-}
-
-#[test]
-fn a_drain_lets_tunnels_go_on_until_its_time_is_over() {
-    for (limit, leaves) in [("drain_timeout: 60s", true), ("drain_timeout: 1s", false)] {
-        let upstream = Scripted::start(echo);
-        let mut gateway = start(&upstream, &format!("limits: {{ {limit} }}\n"));
-        let mut wire = open(&gateway);
-        exchange(&mut wire, b"before");
-        gateway.terminate();
-        eventually("it drains", || gateway.admin("/ready").status == 503);
-        exchange(&mut wire, b"meanwhile");
-        if leaves {
-            drop(wire);
-        } else {
-            assert_eq!(wire.rest(), b"", "cut off at the end of its time");
-        }
-        eventually("the gateway ends", || gateway.exit_code() == Some(0));
     }
 }
 

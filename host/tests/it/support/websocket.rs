@@ -1,9 +1,11 @@
 //! WebSockets as far as tests need them (RFC 6455): the handshake, and messages.
 
+use std::sync::{Mutex, mpsc};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use super::Wire;
+use super::{Gateway, Scripted, Wire, one_route};
 
 /// The key that tests send, which is the example of RFC 6455 §1.3.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -104,4 +106,41 @@ fn unmask(message: &mut [u8], mask: Option<[u8; 4]>) {
     for (byte, mask) in message.iter_mut().zip(mask.iter().cycle()) {
         *byte ^= mask;
     }
+}
+
+/// A gateway whose one route lets WebSockets pass to a service. `more` goes before it.
+pub(crate) fn start(upstream: &Scripted, more: &str) -> Gateway {
+    let route = one_route(&[upstream.address], "", "upgrades: [websocket]");
+    Gateway::start(&[], &format!("{more}{route}"))
+}
+
+/// A client whose request was taken.
+#[track_caller]
+pub(crate) fn open(gateway: &Gateway) -> Wire {
+    let mut wire = Wire::connect(gateway.address);
+    wire.send(handshake("/chat", ""));
+    assert_eq!(wire.reply_head().status, 101);
+    wire
+}
+
+/// A message that comes back.
+#[track_caller]
+pub(crate) fn exchange(wire: &mut Wire, message: &[u8]) {
+    wire.send(frame(BINARY, message, Some([1, 2, 3, 4])));
+    let (opcode, back) = receive(wire).expect("a message");
+    assert!((opcode, &*back) == (BINARY, message), "another message");
+}
+
+/// A figure of the gateway's; 0 if there is none.
+pub(crate) fn figure(gateway: &Gateway, name: &str) -> f64 {
+    let series = format!("portcullis_{name}");
+    gateway.metric(&series).unwrap_or(0.0)
+}
+
+/// Waits until the test says so.
+pub(crate) fn go_on(gone: &Mutex<mpsc::Receiver<()>>) {
+    gone.lock()
+        .expect("a lock")
+        .recv()
+        .expect("the test says when");
 }
