@@ -51,24 +51,33 @@ use crate::{
 /// Serves one request; the alarm is for this and no other at the same time. Cancel
 /// safe: a dropped future ends the exchange as `Failure::Client`, and completion
 /// hooks still run.
-pub async fn serve(
-    worker: &Worker,
+///
+/// The head is judged at once, so that the future has no room for it: the library
+/// moves that about, too.
+pub fn serve<'a>(
+    worker: &'a Worker,
     client: &ClientFields,
-    alarm: &Alarm,
+    alarm: &'a Alarm,
     request: Request<Incoming>,
-) -> Response<ResponseBody> {
+) -> impl Future<Output = Response<ResponseBody>> + use<'a> {
     let started = Instant::now();
     let (parts, incoming) = request.into_parts();
     let request_id = forwarding::request_id(&parts.headers);
     let call = parts.version == Version::HTTP_2 && grpc::is_call(&parts.headers);
-    match admit(worker, client, parts, request_id.clone(), started) {
+    let admitted = match admit(worker, client, parts, request_id.clone(), started) {
         Ok(mut flight) => {
             if call {
                 flight.is_grpc(grpc::timeout(&flight.exchange.headers));
             }
-            run(worker, alarm, flight, incoming).await
+            Ok(flight)
         }
-        Err(refusal) => refused(worker, &refusal, &request_id, call),
+        Err(refusal) => Err(Box::new(refused(worker, &refusal, &request_id, call))),
+    };
+    async move {
+        match admitted {
+            Ok(flight) => run(worker, alarm, flight, incoming).await,
+            Err(response) => *response,
+        }
     }
 }
 

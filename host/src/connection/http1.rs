@@ -41,11 +41,15 @@ where
         // Now, before the library reads on.
         let (number, fault) = heads.begin();
         let open = pulse.open();
-        let (heads, changes, alarm) = (&heads, &changes, &alarm);
+        let (heads, changes) = (&heads, &changes);
+        let serving = match fault {
+            None => Ok(proxy::serve(worker, fields, &alarm, request)),
+            Some(why) => Err(why),
+        };
         async move {
-            let mut response = match fault {
-                None => proxy::serve(worker, fields, alarm, request).await,
-                Some(why) => proxy::refuse(worker, why),
+            let mut response = match serving {
+                Ok(serving) => serving.await,
+                Err(why) => proxy::refuse(worker, why),
             };
             let tunnel = response.body_mut().take_tunnel();
             match tunnel {
