@@ -8,7 +8,7 @@ use std::{env, process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bench, demo, plugins, soak,
+    bench, demo, fuzz, plugins, soak,
     workspace::{self, cargo, ensure_wasm_target, succeed},
 };
 
@@ -27,7 +27,7 @@ enum Outcome {
     Skipped,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     step("format", "cargo fmt --all --check", in_cargo),
     step(
         "lints",
@@ -38,6 +38,11 @@ const STEPS: [Step; 12] = [
         "lints of components",
         "cargo clippy --target wasm32-wasip2 -p PLUGIN -- -D warnings",
         lint_components,
+    ),
+    step(
+        "fuzz targets",
+        "RUSTFLAGS='--cfg fuzzing -D warnings' cargo check --manifest-path fuzz/Cargo.toml",
+        |_| done(fuzz::check()),
     ),
     step("plugins", "cargo xtask plugins", |_| done(plugins::run())),
     step("a filter in C", "examples/hello-c/build.sh", script),
