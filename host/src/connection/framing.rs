@@ -292,7 +292,7 @@ impl Facts {
                 false => "a header field has no colon",
             });
         };
-        let value = value.trim_ascii();
+        let value = trimmed(value);
         if !all(value, is_content) {
             return ControlFlow::Break("a header field has a control character");
         }
@@ -355,6 +355,15 @@ impl Facts {
 /// be looked at together.
 fn all(bytes: &[u8], are: impl Fn(u8) -> bool) -> bool {
     bytes.iter().fold(true, |all, byte| all & are(*byte))
+}
+
+/// Without spaces and tabs around it (RFC 9110 §5.6.3): other white space is no part of
+/// a field, and nobody may find a number or a coding between form feeds.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', inner @ ..] | [inner @ .., b' ' | b'\t'] = value {
+        value = inner;
+    }
+    value
 }
 
 /// A character of a name (RFC 9110 §5.6.2).

@@ -321,7 +321,7 @@ impl Body for ResponseBody {
                 }
             }
             Some(Err(BodyBroken::Upstream(_))) => {
-                let failure = self.flight.as_ref().map(Flight::broken_off);
+                let failure = self.flight.as_deref().map(Flight::broken_off);
                 self.complete(failure);
             }
             Some(Err(BodyBroken::Filter(_))) => self.complete(Some(Failure::Filter)),

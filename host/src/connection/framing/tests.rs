@@ -78,6 +78,10 @@ fn a_head_that_could_be_read_in_two_ways_is_refused_before_a_byte_of_it_passed()
         "POST / HTTP/1.1\r\ntransfer-encoding: identity\r\n\r\n",
         "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\ntransfer-encoding: \u{b}chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\ntransfer-encoding: \u{c}chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: 5\u{c}\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: 5\r\r\n\r\n",
+        "CONNECT  HTTP/1.1\r\nhost: a\r\n\r\n",
         "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
     ] {
         let first = "GET /first HTTP/1.1\r\nhost: a\r\n\r\n";
