@@ -12,6 +12,7 @@ mod claims;
 mod configuration;
 mod issuer;
 mod keys;
+mod named;
 mod paths;
 mod places;
 mod remote;
