@@ -58,30 +58,29 @@ mod gateway {
 // As the modules name one another.
 use gateway::{config, exchange, observe, respond, router};
 
-/// Any bytes as a connection, in parts of these lengths.
-pub fn framing(bytes: &[u8], cuts: &[u16]) {
-    gateway::connection::framing::proof::holds(bytes, cuts);
+/// Any bytes as a connection, in parts.
+pub fn framing(input: &[u8]) {
+    gateway::connection::framing::proof::fuzzed(input);
 }
 
 /// Any bytes as a head.
-pub fn head(bytes: &[u8], version: http::Version) {
-    gateway::proxy::head::proof::holds(bytes, version);
+pub fn head(input: &[u8]) {
+    gateway::proxy::head::proof::fuzzed(input);
 }
 
 /// Any text as a target.
-pub fn path(target: &str) {
-    gateway::proxy::path::proof::holds(target);
+pub fn path(input: &[u8]) {
+    gateway::proxy::path::proof::fuzzed(input);
 }
 
 /// Any lines as the fields of a request, of a client at any address.
-pub fn forwarded(lines: &[u8], address: [u8; 16]) {
-    gateway::forwarding::proof::holds(lines, address);
+pub fn forwarded(input: &[u8]) {
+    gateway::forwarding::proof::fuzzed(input);
 }
 
 /// Any text as a configuration of one of the formats.
-pub fn configuration(text: &str, format: usize) {
-    let formats = config::proof::FORMATS;
-    config::proof::holds(text, formats[format % formats.len()]);
+pub fn configuration(input: &[u8]) {
+    config::proof::fuzzed(input);
 }
 
 /// Any words of a plugin.

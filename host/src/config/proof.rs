@@ -37,11 +37,25 @@ pub(crate) fn holds(text: &str, format: &str) {
     assert!(shown.contains(&path), "{shown}");
 }
 
+/// An input of the fuzz target, if it is text: a character that says the format (`y`, `t`
+/// or `j`), and a configuration.
+pub(crate) fn fuzzed(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let format = match input {
+        [b't', ..] => FORMATS[1],
+        [b'j', ..] => FORMATS[2],
+        _ => FORMATS[0],
+    };
+    holds(text.get(1..).unwrap_or_default(), format);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    use super::{FORMATS, holds};
+    use super::{FORMATS, fuzzed, holds};
 
     const PIECES: [&str; 40] = [
         "listeners",
@@ -85,6 +99,15 @@ mod tests {
         "[[routes]]\n",
         "\t",
     ];
+
+    #[test]
+    fn what_fuzzing_has_left_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/configuration");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fuzzed(&std::fs::read(path).expect("a file"));
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3_000))]

@@ -50,6 +50,14 @@ pub(crate) fn holds(lines: &[u8], address: [u8; 16]) {
     passes(&headers, &trusted, IpAddr::from(proxy), None);
 }
 
+/// An input of the fuzz target: an address, and lines.
+pub(crate) fn fuzzed(input: &[u8]) {
+    let (address, lines) = input.split_at(input.len().min(16));
+    let mut padded = [0; 16];
+    padded[..address.len()].copy_from_slice(address);
+    holds(lines, padded);
+}
+
 /// Passes the fields on for a client that asks from this address, and looks at what
 /// comes of them. `certificate` is none where the gateway does not know the field.
 fn passes(
@@ -218,7 +226,7 @@ fn fields(lines: &[u8]) -> HeaderMap {
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    use super::holds;
+    use super::{fuzzed, holds};
 
     const LINES: [&str; 36] = [
         "connection:close, x-forwarded-for",
@@ -258,6 +266,15 @@ mod tests {
         "x-forwarded-proto:gopher",
         "via:1.1 portcullis,1.1 portcullis , 1.1 portcullis,1.1 portcullis,1.1 portcullis",
     ];
+
+    #[test]
+    fn what_fuzzing_has_left_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/forwarded");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fuzzed(&std::fs::read(path).expect("a file"));
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]

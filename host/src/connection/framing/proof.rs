@@ -43,6 +43,14 @@ pub(crate) fn holds(bytes: &[u8], cuts: &[u16]) {
     }
 }
 
+/// An input of the fuzz target: two bytes that say the parts, so that a corpus is
+/// readable text, and what comes in them.
+pub(crate) fn fuzzed(input: &[u8]) {
+    let (cuts, bytes) = input.split_at(input.len().min(2));
+    let cuts: Vec<u16> = cuts.iter().map(|cut| u16::from(cut % 32)).collect();
+    holds(bytes, &cuts);
+}
+
 /// What becomes of bytes that come in parts.
 #[derive(Debug)]
 struct Fed {
@@ -135,7 +143,7 @@ mod tests {
         sample::{Index, select},
     };
 
-    use super::holds;
+    use super::{fuzzed, holds};
 
     /// Pieces of which messages are made, good ones and bad ones.
     const PIECES: [&str; 37] = [
@@ -217,6 +225,15 @@ mod tests {
             }
             bytes
         })
+    }
+
+    #[test]
+    fn what_fuzzing_has_left_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/framing");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fuzzed(&std::fs::read(path).expect("a file"));
+        }
     }
 
     proptest! {

@@ -52,6 +52,12 @@ pub(crate) fn holds(bytes: &[u8], version: Version) {
     );
 }
 
+/// An input of the fuzz target, over both versions.
+pub(crate) fn fuzzed(input: &[u8]) {
+    holds(input, Version::HTTP_11);
+    holds(input, Version::HTTP_2);
+}
+
 /// A head as the library makes it of bytes.
 fn parts(bytes: &[u8], version: Version) -> Option<Parts> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
@@ -116,6 +122,15 @@ mod tests {
         "host: a:",
         "host: \u{e9}",
     ];
+
+    #[test]
+    fn what_fuzzing_has_left_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/head");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fuzzed(&std::fs::read(path).expect("a file"));
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3_000))]

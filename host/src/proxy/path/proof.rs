@@ -44,6 +44,13 @@ pub(crate) fn holds(target: &str) {
     }
 }
 
+/// An input of the fuzz target, if it is text.
+pub(crate) fn fuzzed(input: &[u8]) {
+    if let Ok(target) = std::str::from_utf8(input) {
+        holds(target);
+    }
+}
+
 fn form(uri: &Uri) -> Canonical {
     canonical(uri.clone()).expect("a form has a form")
 }
@@ -70,12 +77,21 @@ fn is_plain(path: &str) {
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
-    use super::holds;
+    use super::{fuzzed, holds};
 
     const PIECES: [&str; 26] = [
         "/", "//", ".", "..", "/../", "/./", "%2e", "%2E", "%2f", "%5C", "%25", "%", "%0", "%zz",
         "%00", "%61", "%c3%a9", "%3b", ";", ";p=1", "a", "admin", "~", "?", "?a=/../", ":",
     ];
+
+    #[test]
+    fn what_fuzzing_has_left_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/path");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fuzzed(&std::fs::read(path).expect("a file"));
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
