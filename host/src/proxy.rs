@@ -96,7 +96,7 @@ fn admit(
     request_id: RequestId,
     started: Instant,
 ) -> Result<Box<Flight>, Refusal> {
-    // hyper holds HTTP/1.1 to it, and HTTP/2 to the bytes of the head only.
+    // HTTP/1.1 is held to it before, and HTTP/2 to the bytes of the head only.
     if parts.headers.len() > worker.limits().request_headers {
         return Err(Error::HeadTooLarge.into());
     }
