@@ -222,7 +222,7 @@ fn http2(limits: &Http2Limits) -> Value {
 fn service(service: &Service) -> Value {
     json!({
         "instances": service.instances.iter().map(instance).collect::<Vec<_>>(),
-        "balancer": service.balancer.as_ref().map(step),
+        "balancer": service.balancer.as_ref().map(balancer),
         "health_check": service.health_check.as_ref().map(health_check),
         "tls": match &service.tls {
             Some(tls) => service_tls(tls),
@@ -332,6 +332,15 @@ fn step(step: &Step) -> Value {
         "namespace": step.namespace,
         "tick": step.tick.map(time),
     })
+}
+
+/// A step without what means nothing for a balancer.
+fn balancer(balancer: &Step) -> Value {
+    let mut shown = step(balancer);
+    if let Some(keys) = shown.as_object_mut() {
+        ["on_error", "isolation", "tick"].map(|key| keys.remove(key));
+    }
+    shown
 }
 
 impl PluginConfig {

@@ -244,19 +244,19 @@ fn mistakes_of_services() {
         ),
         (
             "a: { balancer: { plugin: p, on_error: fail } }",
-            "3:37: services.a.balancer.on_error: means nothing for a balancer\n  hint: a request without an instance fails: 503",
+            "3:39: services.a.balancer.on_error: means nothing for a balancer\n  hint: a request without an instance fails: 503",
         ),
         (
             "a: { balancer: { plugin: p, isolation: per_request } }",
-            "3:38: services.a.balancer.isolation: means nothing for a balancer\n  hint: one instance for each worker picks for all",
+            "3:40: services.a.balancer.isolation: means nothing for a balancer\n  hint: one instance for each worker picks for all",
         ),
         (
             "a: { balancer: { plugin: p, tick: 1s } }",
-            "3:33: services.a.balancer.tick: means nothing for a balancer\n  hint: only filters have one",
+            "3:35: services.a.balancer.tick: means nothing for a balancer\n  hint: only filters have one",
         ),
         (
             "a: { balancer: { plugin: p, limits: { table: 100001 } } }",
-            "3:44: services.a.balancer.limits.table: out of range\n  hint: a whole number from 1 to 100000",
+            "3:46: services.a.balancer.limits.table: out of range\n  hint: a whole number from 1 to 100000",
         ),
         (
             "a: { health_check: {} }",

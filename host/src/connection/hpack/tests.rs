@@ -11,7 +11,7 @@ fn read(flags: u8, payload: &[u8]) -> (Vec<u8>, bool) {
         let mut targets = Targets::new();
         let mut bytes = payload.to_vec();
         targets.frame(flags, u32::try_from(payload.len()).expect("short"));
-        for part in bytes.chunks_mut(cut.min(payload.len())) {
+        for part in bytes.chunks_mut(cut.min(payload.len()).max(1)) {
             targets.feed(part);
         }
         seen.push((bytes, targets.take_found()));
