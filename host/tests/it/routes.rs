@@ -1,6 +1,6 @@
 //! Which route a request takes.
 
-use crate::support::{Gateway, Upstream};
+use crate::support::{Gateway, Upstream, asking, start_with_files};
 
 /// Every route says its name in `x-route`.
 fn config(upstream: &Upstream, routes: &[(&str, &str)]) -> String {
@@ -60,6 +60,27 @@ fn paths_go_from_literal_over_parameter_to_rest() {
             ("GET", "/Users/me", &[], "404"),
         ],
     );
+}
+
+#[test]
+fn filters_get_the_parameters_of_the_path() {
+    let upstream = Upstream::start("a");
+    let address = upstream.address;
+    let config = format!(
+        "services:\n  s:\n    instances: [{{ address: \"{address}\" }}]\nroutes:\n  \
+         - name: r\n    match: {{ path: \"/users/{{id}}/{{*rest}}\" }}\n    service: s\n    \
+         pipeline: [{{ plugin: asking, allow: {{ http: [s] }} }}]\n"
+    );
+    let gateway = start_with_files(&[("asking", asking())], "{}", &config);
+    for (name, expected) in [("id", "7"), ("rest", "a/b"), ("other", "")] {
+        let deed = format!("parameter {name}");
+        let reply = gateway.client().get("/users/7/a/b", &[("x-do", &deed)]);
+        assert_eq!(
+            (reply.status.as_u16(), reply.text()),
+            (200, expected.into()),
+            "{name}"
+        );
+    }
 }
 
 #[test]

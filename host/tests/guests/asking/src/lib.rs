@@ -174,6 +174,7 @@ fn perform(verb: &str, words: &[&str]) -> Verdict {
             };
             answer(Call::start(&request, &body).and_then(|call| read(&call)))
         }
+        ("parameter", [name]) => say(&exchange::path_parameter(name).unwrap_or_default()),
         ("count", [counter]) => say(&counters::get(counter).unwrap_or(0).to_string()),
         _ => Verdict::Fail,
     }
