@@ -5,6 +5,7 @@
 //! gateway may be lenient in another way, and then a request could be hidden in
 //! another's body. Knows where messages begin and end, and nothing else of them.
 
+mod characters;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod proof;
 mod target;
@@ -12,6 +13,8 @@ mod target;
 mod tests;
 
 use std::ops::ControlFlow;
+
+use characters::{all, is_content, is_token, trimmed};
 
 /// The longest line that says a chunk's size, extensions included, in bytes.
 const LONGEST_CHUNK_LINE: usize = 1 << 10;
@@ -349,55 +352,4 @@ impl Facts {
             (false, Some(length)) => ControlFlow::Continue(Framing::Body(length)),
         }
     }
-}
-
-/// Whether all bytes are so. Does not leave at the first that is not, so that many can
-/// be looked at together.
-fn all(bytes: &[u8], are: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(true, |all, byte| all & are(*byte))
-}
-
-/// Without spaces and tabs around it (RFC 9110 §5.6.3): other white space is no part of
-/// a field, and nobody may find a number or a coding between form feeds.
-fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', inner @ ..] | [inner @ .., b' ' | b'\t'] = value {
-        value = inner;
-    }
-    value
-}
-
-/// A character of a name (RFC 9110 §5.6.2).
-fn is_token(byte: u8) -> bool {
-    const TOKENS: [bool; 256] = {
-        let mut tokens = [false; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            let special = matches!(
-                byte as u8,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-            tokens[byte] = (byte as u8).is_ascii_alphanumeric() || special;
-            byte += 1;
-        }
-        tokens
-    };
-    TOKENS[usize::from(byte)]
-}
-
-/// A character of a value (RFC 9110 §5.5).
-fn is_content(byte: u8) -> bool {
-    (byte >= b' ') & (byte != 0x7f) | (byte == b'\t')
 }
