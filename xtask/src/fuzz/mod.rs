@@ -24,6 +24,9 @@ const VERSION: &str = "0.13.2";
 /// The longest input, in bytes.
 const LONGEST: &str = "-max_len=4096";
 
+/// How many inputs of a target are committed, so that they stay a small part of it all.
+const MOST_KEPT: usize = 256;
+
 /// What `fuzz/` is compiled with by cargo-fuzz, as far as the source can tell.
 const CFG: &str = "--cfg fuzzing";
 
@@ -59,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for name in chosen {
         let run = target(&program, &built, name)?;
         if arguments.keep {
-            keep(run, name)?;
+            keep(run, &built, name)?;
             continue;
         }
         println!("{name}: {} s", arguments.seconds);
@@ -133,15 +136,45 @@ fn fuzz(target: Target, arguments: &Arguments) -> Result<Heard> {
     }
 }
 
-/// Adds to the committed inputs what reaches code that they do not. How often an input
-/// reaches it is not looked at, so that they stay few.
-fn keep(target: Target, name: &str) -> Result<()> {
+/// Adds to the committed inputs what reaches code that they do not, as few as do it. How
+/// often an input reaches it is not looked at. The longest first, which reach most.
+fn keep(target: Target, built: &Path, name: &str) -> Result<()> {
+    let merged = built.join("merged").join(name);
+    let _ = fs::remove_dir_all(&merged);
+    fs::create_dir_all(&merged)?;
+    let committed = files(&target.committed)?;
+    for (_, path) in &committed {
+        let file = path.file_name().context("an input has a name")?;
+        fs::copy(path, merged.join(file))?;
+    }
     let mut merge = target.command;
-    merge.arg(&target.committed).arg(&target.found);
-    succeed(merge.args(["--", LONGEST, "-merge=1", "-use_counters=0"]))?;
-    let kept = fs::read_dir(&target.committed)?.count();
-    println!("{name}: {kept} inputs in {}", target.committed.display());
+    merge.arg(&merged).arg(&target.found);
+    succeed(merge.args(["--", LONGEST, "-set_cover_merge=1", "-use_counters=0"]))?;
+    let mut room = MOST_KEPT.saturating_sub(committed.len());
+    for (_, path) in files(&merged)?.iter().rev() {
+        let file = path.file_name().context("an input has a name")?;
+        let place = target.committed.join(file);
+        if room > 0 && !place.exists() {
+            fs::copy(path, place)?;
+            room -= 1;
+        }
+    }
+    println!(
+        "{name}: {} inputs are kept, room for {room} more",
+        MOST_KEPT - room
+    );
     Ok(())
+}
+
+/// The files of a folder, the shortest first.
+fn files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        files.push((fs::metadata(&path)?.len(), path));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// cargo-fuzz, called as cargo would.
