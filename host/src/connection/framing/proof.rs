@@ -200,6 +200,52 @@ mod tests {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ];
 
+    const LINES: [&str; 5] = [
+        "GET / HTTP/1.1\r\n",
+        "POST /a HTTP/1.1\r\n",
+        "PUT http://a/b HTTP/1.0\r\n",
+        "GET a HTTP/1.1\r\n",
+        "GET /a#b HTTP/1.1\r\n",
+    ];
+
+    const FIELDS: [&str; 14] = [
+        "host: a\r\n",
+        "Content-Length: 5\r\n",
+        "content-length: 5\r\n",
+        "content-length: 0\r\n",
+        "content-length: 05\r\n",
+        "content-length: 5\u{c}\r\n",
+        "content-length: 5, 5\r\n",
+        "transfer-encoding: chunked\r\n",
+        "Transfer-Encoding: Chunked \r\n",
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: \u{c}chunked\r\n",
+        "content-length : 5\r\n",
+        "upgrade: b\r\n",
+        "x: y\n",
+    ];
+
+    const BODIES: [&str; 10] = [
+        "",
+        "hello",
+        "5\r\nhello\r\n0\r\n\r\n",
+        "00000000000000005\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello00\r\n0\r\n\r\n",
+        "10;a=b\r\n0123456789abcdef\r\n0\r\n\r\n",
+        "0\r\nt: u\r\nv: w\r\n\r\n",
+        "0\r\nt: u\n\r\n",
+        "0\r\n t: u\r\n\r\n",
+        "0\r\n\n",
+    ];
+
+    /// A head of any lines and any body, of which few are good together.
+    fn composed() -> impl Strategy<Value = Vec<u8>> {
+        let head = (select(&LINES[..]), vec(select(&FIELDS[..]), 0..3));
+        let message = (head, select(&BODIES[..]))
+            .prop_map(|((line, fields), body)| format!("{line}{}\r\n{body}", fields.concat()));
+        vec(message, 1..4).prop_map(|messages| messages.concat().into_bytes())
+    }
+
     fn pieces() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             12 => select(&PIECES[..]).prop_map(|piece| piece.as_bytes().to_vec()),
@@ -250,6 +296,14 @@ mod tests {
         #[test]
         fn messages_begin_and_end_where_the_rfc_says(
             bytes in messages(),
+            cuts in vec(0_u16..40, 1..6),
+        ) {
+            holds(&bytes, &cuts);
+        }
+
+        #[test]
+        fn fields_that_are_good_alone_are_not_good_together(
+            bytes in composed(),
             cuts in vec(0_u16..40, 1..6),
         ) {
             holds(&bytes, &cuts);
