@@ -8,7 +8,7 @@ use std::{env, process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bench, demo, fuzz, plugins, soak,
+    bench, conformance, demo, fuzz, plugins, soak,
     workspace::{self, cargo, ensure_wasm_target, succeed},
 };
 
@@ -27,7 +27,7 @@ enum Outcome {
     Skipped,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     step("format", "cargo fmt --all --check", in_cargo),
     step(
         "lints",
@@ -77,6 +77,11 @@ const STEPS: [Step; 13] = [
         instructions,
     ),
     step("demo", "cargo xtask demo --check", |_| done(demo::check())),
+    step(
+        "programs of others",
+        "cargo xtask conformance h2load curl sslscan",
+        others,
+    ),
 ];
 
 const fn step(
@@ -149,6 +154,15 @@ fn document(_: &str) -> Result<Outcome> {
 fn instructions(_: &str) -> Result<Outcome> {
     match bench::instructions::possible() || is_ci() {
         true => done(bench::instructions::check()),
+        false => Ok(Outcome::Skipped),
+    }
+}
+
+/// Lets programs try the gateway that take seconds: in CI all of them.
+fn others(_: &str) -> Result<Outcome> {
+    match conformance::quick()? {
+        true => Ok(Outcome::Passed),
+        false if is_ci() => bail!("not all could be run, and CI=true"),
         false => Ok(Outcome::Skipped),
     }
 }

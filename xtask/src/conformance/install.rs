@@ -11,13 +11,15 @@ use anyhow::Result;
 use crate::workspace::{self, succeed};
 
 /// Debian's packages, each with the program that is looked for.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 8] = [
+    ("chromium", "chromium"),
     ("curl", "curl"),
     ("h2load", "nghttp2-client"),
     ("openssl", "openssl"),
     ("python3", "python3-venv"),
     ("slowhttptest", "slowhttptest"),
     ("sslscan", "sslscan"),
+    ("testssl", "testssl.sh"),
 ];
 
 /// PyPI's, in versions that were tried.

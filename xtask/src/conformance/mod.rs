@@ -3,12 +3,14 @@
 //!
 //! Installs what is missing from Debian's packages and from PyPI, and says so.
 
+mod browser;
 mod check;
 mod curl;
 mod grpc;
 mod install;
 mod load;
 mod redbot;
+mod report;
 mod slow;
 mod stage;
 mod tls;
@@ -18,9 +20,26 @@ use std::env;
 
 use anyhow::{Result, bail};
 
-use check::{Check, Outcome};
-use install::Tools;
+use check::Check;
+use install::{Tools, is_there};
+use report::Report;
 use stage::Stage;
+
+/// All checks, in the order of the table.
+const ALL: [&[Check]; 9] = [
+    load::CHECKS,
+    curl::CHECKS,
+    slow::CHECKS,
+    tls::QUICK,
+    tls::SLOW,
+    redbot::CHECKS,
+    grpc::CHECKS,
+    websocket::CHECKS,
+    browser::CHECKS,
+];
+
+/// Those that take seconds, by programs of Debian's.
+const QUICK: [&[Check]; 3] = [load::CHECKS, curl::CHECKS, tls::QUICK];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -41,37 +60,33 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let tools = Tools::ready(!arguments.offline)?;
     let stage = Stage::start(&tools, arguments.release)?;
-    let checks = [
-        load::CHECKS,
-        curl::CHECKS,
-        slow::CHECKS,
-        tls::CHECKS,
-        redbot::CHECKS,
-        grpc::CHECKS,
-        websocket::CHECKS,
-    ];
+    let only = &arguments.only;
     let chosen = |check: &&Check| {
-        let only = &arguments.only;
         only.is_empty() || only.iter().any(|word| check.name.contains(word.as_str()))
     };
-    let mut tally = [0; 3];
-    println!("| | what | expected | came |\n|---|---|---|---|");
-    for check in checks.into_iter().flatten().filter(chosen) {
-        let outcome = (check.run)(&stage, &tools).unwrap_or_else(Outcome::from);
-        let (mark, came) = match &outcome {
-            Outcome::AsExpected => ("ok", "as expected"),
-            Outcome::Otherwise(came) => ("FAILED", came.as_str()),
-            Outcome::NotRun(why) => ("not run", why.as_str()),
-        };
-        tally[outcome.index()] += 1;
-        let came = came.trim().replace('\n', "; ").replace('|', "\\|");
-        println!("| {mark} | {} | {} | {came} |", check.name, check.expected);
+    let report = Report::of(ALL.into_iter().flatten().filter(chosen), &stage, &tools);
+    if only.is_empty() {
+        report.write(&stage, &tools)?;
     }
-    let [good, otherwise, not_run] = tally;
-    println!("\n{good} as expected, {otherwise} otherwise, {not_run} not run");
     let strict = arguments.strict || env::var("CI").is_ok_and(|value| value == "true");
-    match otherwise > 0 || strict && not_run > 0 {
-        true => bail!("the logs are in {}", stage.folder().display()),
-        false => Ok(()),
+    match report.is_good() && (report.is_whole() || !strict) {
+        true => Ok(()),
+        false => bail!("the logs are in {}", stage.folder().display()),
+    }
+}
+
+/// Runs what takes seconds, with the programs that are there: for `cargo xtask test`.
+/// True if all of them are.
+pub(crate) fn quick() -> Result<bool> {
+    if !is_there("python3") || !is_there("openssl") {
+        println!("there is no python3, or no openssl, for the services");
+        return Ok(false);
+    }
+    let tools = Tools::ready(false)?;
+    let stage = Stage::start(&tools, false)?;
+    let report = Report::of(QUICK.into_iter().flatten(), &stage, &tools);
+    match report.is_good() {
+        true => Ok(report.is_whole()),
+        false => bail!("the logs are in {}", stage.folder().display()),
     }
 }

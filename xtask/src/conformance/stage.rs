@@ -140,6 +140,7 @@ fn ports() -> Result<[u16; 6]> {
     Ok(ports)
 }
 
+/// As one of an authority would be: what is looked at is the gateway, not this.
 fn certificate(folder: &Path) -> Result<()> {
     let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
     let (key, certificate) = (key.display().to_string(), certificate.display().to_string());
@@ -155,13 +156,17 @@ fn certificate(folder: &Path) -> Result<()> {
             "ec_paramgen_curve:P-256",
             "-nodes",
             "-days",
-            "30",
+            "200",
             "-subj",
             "/CN=localhost",
             "-addext",
             "subjectAltName=DNS:localhost,IP:127.0.0.1",
             "-addext",
             "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "extendedKeyUsage=serverAuth",
+            "-addext",
+            "crlDistributionPoints=URI:http://localhost/revoked",
             "-keyout",
             &key,
             "-out",

@@ -1,11 +1,79 @@
-//! `sslscan`: what the gateway agrees to over TLS.
+//! `sslscan` and `testssl.sh`: what the gateway agrees to over TLS.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::{
     check::{Check, Outcome, said},
     install::is_there,
+    stage::Stage,
 };
 
-pub(super) const CHECKS: &[Check] = &[Check {
+pub(super) const SLOW: &[Check] = &[Check {
+    name: "testssl.sh",
+    expected: "nothing above low, but that the client chooses among the ciphers",
+    run: |stage, _| testssl(stage),
+}];
+
+/// All that is offered is strong, so the client may choose: it knows what its processor is
+/// quick at. Later releases of testssl.sh say no more of that than that it is so.
+const EXCEPTED: &str = "cipher_order";
+
+fn testssl(stage: &Stage) -> Result<Outcome> {
+    if !is_there("testssl") {
+        return Ok(Outcome::NotRun("there is no testssl".into()));
+    }
+    let record = stage.folder().join("testssl.json");
+    // It adds to what is there.
+    let _ = fs::remove_file(&record);
+    let (root, url) = (stage.root(), stage.https("/cached"));
+    let file = record.display().to_string();
+    let how = [
+        "--quiet",
+        "--color",
+        "0",
+        "--warnings",
+        "off",
+        "--ip",
+        "one",
+    ];
+    let files = ["--add-ca", &root, "--jsonfile", &file];
+    let what = [
+        "--protocols",
+        "--std",
+        "--fs",
+        "--server-preference",
+        "--server-defaults",
+        "--headers",
+        "--vulnerable",
+        &url,
+    ];
+    let text = said(400, "testssl", &[&how[..], &files, &what].concat())?;
+    let json = fs::read_to_string(&record).with_context(|| text.clone())?;
+    let found: Vec<Value> = serde_json::from_str(&json).with_context(|| text.clone())?;
+    let is = |finding: &Value, field: &str, words: &[&str]| {
+        words.iter().any(|word| finding[field] == *word)
+    };
+    let above = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
+    let bad = found
+        .iter()
+        .filter(|finding| is(finding, "severity", &above) && !is(finding, "id", &[EXCEPTED]));
+    let bad: Vec<_> = bad
+        .map(|finding| format!("{}: {}", finding["id"], finding["finding"]))
+        .collect();
+    // Both are there only if it has come to its end.
+    let looked = ["TLS1_3", "RC4"].iter().all(|id| {
+        found
+            .iter()
+            .any(|finding| is(finding, "id", &[id]) && is(finding, "severity", &["OK"]))
+    });
+    let came = if bad.is_empty() { text } else { bad.join("; ") };
+    Ok(Outcome::of(bad.is_empty() && looked, came))
+}
+
+pub(super) const QUICK: &[Check] = &[Check {
     name: "sslscan",
     expected: "TLS 1.2 and 1.3 alone, no weak cipher, no old mistake",
     run: |stage, _| {

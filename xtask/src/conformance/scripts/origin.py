@@ -2,11 +2,13 @@
 ranges, conditional requests, HEAD, and a response in chunks. Argument: its port."""
 
 import hashlib
+import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTENT = bytes(index % 251 for index in range(100_000))
 PAGE = b"<!doctype html><html lang=en><title>conformance</title>%s</html>\n" % (b"<p>A page of some length.</p>\n" * 100)
+BROWSER = open(os.path.join(os.path.dirname(__file__), "browser.html"), "rb").read()
 MODIFIED = "Wed, 01 Jul 2026 00:00:00 GMT"
 
 
@@ -37,6 +39,9 @@ class Origin(BaseHTTPRequestHandler):
             return self.streamed()
         if self.path == "/large":
             return self.large()
+        if self.path == "/browser":
+            self.head(200, [("Content-Type", "text/html; charset=utf-8")], len(BROWSER))
+            return self.wfile.write(BROWSER if self.command == "GET" else b"")
         content = PAGE if self.path == "/cached" else CONTENT
         kind = "text/html; charset=utf-8" if self.path == "/cached" else "application/octet-stream"
         fields = [
