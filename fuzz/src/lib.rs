@@ -56,7 +56,7 @@ mod gateway {
 }
 
 // As the modules name one another.
-use gateway::{config, exchange, observe, respond, router};
+use gateway::{config, exchange, forwarding, observe, respond, router};
 
 /// Any bytes as a connection, in parts.
 pub fn framing(input: &[u8]) {
