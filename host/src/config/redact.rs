@@ -338,7 +338,7 @@ fn step(step: &Step) -> Value {
 fn balancer(balancer: &Step) -> Value {
     let mut shown = step(balancer);
     if let Some(keys) = shown.as_object_mut() {
-        ["on_error", "isolation", "tick"].map(|key| keys.remove(key));
+        keys.retain(|key, _| !["on_error", "isolation", "tick"].contains(&key.as_str()));
     }
     shown
 }
