@@ -207,7 +207,10 @@ async fn filtered(flight: &mut Flight, body: RequestBody) -> Result<RequestBody,
         reframe::ask_for_all(&mut flight.exchange.headers);
     }
     match flight.chain_of(Side::Request) {
-        Some(chain) if !body.is_end_stream() => look_at_request(flight, *chain, body).await,
+        // In a box, so that others pay nothing for its size.
+        Some(chain) if !body.is_end_stream() => {
+            Box::pin(look_at_request(flight, *chain, body)).await
+        }
         _ => Ok(body),
     }
 }
@@ -276,7 +279,8 @@ async fn finish(
         content = Content::answer(body);
     }
     if let Some(chain) = flight.chain_of(Side::Response) {
-        look_at_response(&mut flight, chain, &mut content).await;
+        // In a box, as above.
+        Box::pin(look_at_response(&mut flight, chain, &mut content)).await;
     }
     flight.exchange.phase = Phase::Complete;
     let (mut status, mut headers) = flight.take_response_head();

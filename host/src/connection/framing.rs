@@ -81,7 +81,7 @@ pub(super) enum Framing {
 const EMPTY_LINE: &[u8] = b"\r\n";
 
 /// What HTTP/2 begins with (RFC 9113 §3.4). The library knows it only as a whole.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The line that says the size of a chunk, as far as it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

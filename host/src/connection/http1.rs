@@ -1,17 +1,30 @@
 //! HTTP/1.1 on a connection, up to a client that begins with HTTP/2's preface.
 
-use std::{cell::Cell, convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use http::{HeaderValue, Request, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, Parts},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Sleep,
+};
 
 use super::{
     Client,
-    pulse::{Due, Speaks},
+    pulse::{Due, Pulse, Speaks},
     rewound::Rewound,
-    strict::Strict,
+    strict::{Heads, Strict},
     tracked::Tracked,
 };
 use crate::{
@@ -21,7 +34,65 @@ use crate::{
 
 /// Serves a connection to its end. Gives it back, with what was read of it, if
 /// it begins with the preface of HTTP/2 (RFC 9113 §3.3: prior knowledge).
+///
+/// The library is there while there are requests: who is silent costs neither its
+/// buffers nor the room for a request.
 pub(super) async fn serve<T>(stream: T, client: &Client) -> Option<Rewound<T>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let Client { worker, pulse, .. } = client;
+    let (mut stream, heads) = Strict::new(stream, pulse);
+    pulse.speaks(Speaks::Http1);
+    let mut timer = pulse.timer();
+    while begins(&mut stream, client, &mut timer).await {
+        if stream.is_http2() {
+            return Some(stream.into_rewound());
+        }
+        // Boxed, so that who is silent has no room for it.
+        stream = Box::pin(converse(stream, &heads, client, &mut timer)).await?;
+    }
+    // That nothing more comes is said where TLS has a word for it. Nobody is waited for.
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_shutdown(cx).is_ready())).await;
+    None
+}
+
+/// Waits until a request has begun; false if there will be none.
+async fn begins<T>(stream: &mut Strict<T>, client: &Client, timer: &mut Pin<Box<Sleep>>) -> bool
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let Client { entered, pulse, .. } = client;
+    pulse.rests();
+    let begun = poll_fn(|cx| {
+        if entered.closing() {
+            return Poll::Ready(false);
+        }
+        if let Poll::Ready(begun) = stream.poll_begun(cx) {
+            return Poll::Ready(begun.is_ok() && !stream.is_empty());
+        }
+        poll_late(pulse, cx, timer).map(|()| false)
+    })
+    .await;
+    pulse.works(timer);
+    begun
+}
+
+/// Ready when the client has let wait for too long. That the connection is old is
+/// said with its next response.
+fn poll_late(pulse: &Pulse, cx: &mut Context<'_>, timer: &mut Pin<Box<Sleep>>) -> Poll<()> {
+    while ready!(pulse.poll_due(cx, timer)) == Due::Old {}
+    Poll::Ready(())
+}
+
+/// Serves requests until the connection is without one for a while, which gives it
+/// back, or ends.
+async fn converse<T>(
+    stream: Strict<T>,
+    heads: &Heads,
+    client: &Client,
+    timer: &mut Pin<Box<Sleep>>,
+) -> Option<Strict<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -33,15 +104,13 @@ where
         ..
     } = client;
     let limits = worker.limits();
-    let (stream, heads) = Strict::new(stream, pulse);
-    pulse.speaks(Speaks::Http1);
     let changes: Cell<Option<Box<Tunnel>>> = Cell::new(None);
     let alarm = Alarm::default();
     let service = service_fn(|request: Request<Incoming>| {
         // Now, before the library reads on.
         let (number, fault) = heads.begin();
         let open = pulse.open();
-        let (heads, changes) = (&heads, &changes);
+        let changes = &changes;
         let serving = match fault {
             None => Ok(proxy::serve(worker, fields, &alarm, request)),
             Some(why) => Err(why),
@@ -72,49 +141,60 @@ where
         .max_buf_size(limits.request_head)
         .serve_connection(TokioIo::new(stream), service);
     let mut told = false;
-    let mut timer = pulse.timer();
     let ended = poll_fn(|cx| {
         if !told && entered.closing() {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
         if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
-            return Poll::Ready(Some(ended));
+            return Poll::Ready(Then::Ended(ended));
         }
-        while let Poll::Ready(due) = pulse.poll_due(cx, &mut timer) {
-            // That it is old is said with its next response.
-            if due != Due::Old {
-                return Poll::Ready(None);
+        while let Poll::Ready(due) = pulse.poll_due(cx, timer) {
+            match due {
+                // That it is old is said with its next response.
+                Due::Old => {}
+                Due::Rest => return Poll::Ready(Then::Rests),
+                Due::Idle | Due::Late(_) => return Poll::Ready(Then::Late),
             }
         }
         Poll::Pending
     })
     .await;
-    let ended = ended?;
-    match ended {
-        Ok(()) => {
+    let error = match ended {
+        Then::Late => return None,
+        Then::Rests => return Some(taken_back(connection.into_parts())),
+        Then::Ended(Ok(())) => {
             if let Some(tunnel) = changes.take() {
                 let parts = connection.into_parts();
                 // Boxed, since its state would make every connection's larger.
                 Box::pin(run(*tunnel, parts.io.into_inner(), &parts.read_buf)).await;
             }
-            None
+            return None;
         }
-        Err(error) if error.is_parse_version_h2() => {
-            let parts = connection.into_parts();
-            Some(Rewound::new(
-                parts.read_buf,
-                parts.io.into_inner().into_inner(),
-            ))
-        }
-        Err(error) => {
-            if error.is_parse_too_large() {
-                pulse.refused(Refused::Head);
-            }
-            tracing::debug!(peer = %client.peer, "connection ended: {error}");
-            None
-        }
+        Then::Ended(Err(error)) => error,
+    };
+    if error.is_parse_version_h2() {
+        return Some(taken_back(connection.into_parts()));
     }
+    if error.is_parse_too_large() {
+        pulse.refused(Refused::Head);
+    }
+    tracing::debug!(peer = %client.peer, "connection ended: {error}");
+    None
+}
+
+/// Why the library is done with a connection, or we are.
+enum Then {
+    Ended(hyper::Result<()>),
+    Rests,
+    Late,
+}
+
+/// The connection, with what the library had of it.
+fn taken_back<T, S>(parts: Parts<TokioIo<Strict<T>>, S>) -> Strict<T> {
+    let mut stream = parts.io.into_inner();
+    stream.take_back(&parts.read_buf);
+    stream
 }
 
 /// Serves what is HTTP no longer, to its end.

@@ -115,7 +115,7 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
                 continue;
             }
             match ready!(pulse.poll_due(cx, &mut timer)) {
-                Due::Old => {}
+                Due::Old | Due::Rest => {}
                 Due::Idle if !pulse.is_told() => {
                     pulse.tell(|| connection.as_mut().graceful_shutdown());
                 }

@@ -21,6 +21,8 @@ use crate::{config::Limits, observe::Refused, worker::Worker};
 pub(super) enum Awaited {
     /// Nothing, or what others look after.
     Nothing,
+    /// The next request, of which nothing has come (HTTP/1.1).
+    Request,
     /// The rest of a head.
     Head,
     /// More of a request's body.
@@ -32,6 +34,8 @@ pub(super) enum Awaited {
 pub(super) enum Due {
     /// It is without a request for too long.
     Idle,
+    /// It is without a request for so long that nothing is to be kept ready for one.
+    Rest,
     /// It is as old as it may get.
     Old,
     /// It lets wait for too long.
@@ -65,6 +69,8 @@ pub(super) struct Pulse {
     old_at: Cell<Option<Instant>>,
     /// The timer knows its task, which never changes, and has not gone off.
     armed: Cell<bool>,
+    /// Nothing is kept ready for a request.
+    rests: Cell<bool>,
     /// The client was told that the connection ends.
     told: Cell<bool>,
     /// It takes nothing, and what it was sent is not kept for it any longer.
@@ -91,6 +97,7 @@ impl Pulse {
             stalled_since: Cell::new(None),
             old_at: Cell::new(Some(now + age)),
             armed: Cell::new(false),
+            rests: Cell::new(true),
             told: Cell::new(false),
             given_up: Cell::new(false),
         })
@@ -99,6 +106,7 @@ impl Pulse {
     /// HTTP begins, in this version: from now on a request is waited for.
     pub(super) fn speaks(&self, version: Speaks) {
         self.speaks.set(version);
+        self.rests.set(true);
         self.idle_since.set(Instant::now());
     }
 
@@ -119,10 +127,25 @@ impl Pulse {
     /// beginning, a body's from its last byte.
     pub(super) fn awaits(&self, what: Awaited) {
         let going_on = self.awaited.get() == what;
-        if what != Awaited::Nothing && !(going_on && what == Awaited::Head) {
+        if what == Awaited::Body || what == Awaited::Head && !going_on {
             self.awaited_since.set(Instant::now());
         }
         self.awaited.set(what);
+    }
+
+    /// Nothing is kept ready for a request any more.
+    pub(super) fn rests(&self) {
+        self.rests.set(true);
+    }
+
+    /// Something is, from now on: whether it still has to be is looked at sooner
+    /// than anything else.
+    pub(super) fn works(&self, timer: &mut Pin<Box<Sleep>>) {
+        self.rests.set(false);
+        let soon = Instant::now() + self.shortest();
+        let at = soon.min(timer.deadline());
+        timer.as_mut().reset(at);
+        self.armed.set(false);
     }
 
     /// The client took something of what was to be sent, or nothing.
@@ -176,6 +199,7 @@ impl Pulse {
             if at <= now {
                 match due {
                     Due::Old => self.old_at.set(None),
+                    Due::Rest => self.rests.set(true),
                     // So long again until it counts as due once more.
                     Due::Idle => self.idle_since.set(now),
                     Due::Late(why) => {
@@ -226,10 +250,13 @@ impl Pulse {
         let idles = free && (!http1 || awaited.is_none());
         let idle = idles.then(|| (self.idle_since.get() + idle, Due::Idle));
         let stalled = self.stalled_since.get();
+        let rests = free && self.awaited.get() == Awaited::Request;
+        let rests = rests && stalled.is_none() && !self.rests.get();
+        let rest = rests.then(|| (self.idle_since.get() + READY, Due::Rest));
         let stalled =
             stalled.map(|at| (at + limits.write_timeout, Due::Late(Refused::WriteTimeout)));
         let old = self.old_at.get().map(|at| (at, Due::Old));
-        let all = [awaited, idle, stalled, old].into_iter().flatten();
+        let all = [awaited, idle, rest, stalled, old].into_iter().flatten();
         let far = || (Instant::now() + FAR, Due::Idle);
         all.min_by_key(|(at, _)| *at).unwrap_or_else(far)
     }
@@ -244,10 +271,16 @@ impl Pulse {
             limits.write_timeout,
             limits.http2.idle_timeout,
             limits.http2.ping_timeout,
+            // What rests is not looked after any sooner than it has to be.
+            if self.rests.get() { FAR } else { READY },
         ];
         times.into_iter().min().unwrap_or(FAR)
     }
 }
+
+/// How long what a request needs is kept ready for the next one: making it anew
+/// costs about as much as a small part of a request, and whoever asks again asks sooner.
+const READY: Duration = Duration::from_secs(1);
 
 /// Longer than any time that can be configured.
 const FAR: Duration = Duration::from_secs(48 * 60 * 60);

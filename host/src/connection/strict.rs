@@ -6,6 +6,9 @@
 //!
 //! Behind a head that asks to change to another protocol nothing is handed on, nor
 //! judged, before it is answered: only then is it known what the bytes are.
+//!
+//! It can wait for a head by itself ([`Strict::poll_begun`]), so that the library,
+//! which has large buffers from its beginning, is not there before one has come.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,11 +18,13 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    framing::{Framing, Most, TOO_LARGE, Then},
+    framing::{Framing, Most, PREFACE, TOO_LARGE, Then},
     pulse::{Awaited, Pulse},
+    rewound::Rewound,
 };
 use crate::{observe::Refused, respond::Error};
 
@@ -116,9 +121,25 @@ impl<S> Strict<S> {
         (strict, heads)
     }
 
-    /// The connection itself. What was read of it and not handed on is lost.
-    pub(super) fn into_inner(self) -> S {
-        self.stream
+    /// The connection itself, which begins with what was not handed on.
+    pub(super) fn into_rewound(self) -> Rewound<S> {
+        Rewound::new(self.held.into(), self.stream)
+    }
+
+    /// True if what is to be handed on next is that of HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.framing == Framing::Other && self.held.starts_with(PREFACE)
+    }
+
+    /// True if there is nothing to hand on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.good == 0 && self.refused.is_none()
+    }
+
+    /// Takes back what was handed on, and used by nobody.
+    pub(super) fn take_back(&mut self, unused: &Bytes) {
+        self.held.splice(..0, unused.iter().copied());
+        self.good += unused.len();
     }
 
     /// The connection itself, and what was read behind the head that has changed
@@ -178,7 +199,8 @@ impl<S> Strict<S> {
     /// What the client is waited for.
     fn awaited(&self) -> Awaited {
         match self.framing {
-            Framing::Head if self.held.is_empty() => Awaited::Nothing,
+            _ if self.over => Awaited::Nothing,
+            Framing::Head if self.held.is_empty() => Awaited::Request,
             Framing::Head => Awaited::Head,
             Framing::Other | Framing::Waits => Awaited::Nothing,
             _ => Awaited::Body,
@@ -190,6 +212,10 @@ impl<S> Strict<S> {
         buffer.put_slice(&self.held[..length]);
         self.held.drain(..length);
         self.good -= length;
+        if self.held.is_empty() {
+            // It would be kept for as long as the connection lasts.
+            self.held = Vec::new();
+        }
     }
 
     /// Puts the stand-in where the head would be. By itself, so that the library
@@ -279,6 +305,22 @@ impl<S: AsyncRead + Unpin> Strict<S> {
 }
 
 impl<S: AsyncRead + Unpin> Strict<S> {
+    /// Waits until there is something to hand on, or the client is gone
+    /// ([`Strict::is_empty`]). To be asked between messages only.
+    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.is_empty() {
+            let more = self.poll_more(cx);
+            if more.is_pending() {
+                self.pulse.awaits(self.awaited());
+            }
+            if ready!(more)? {
+                break;
+            }
+        }
+        self.pulse.awaits(Awaited::Nothing);
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_next(
         &mut self,
         cx: &mut Context<'_>,

@@ -26,6 +26,7 @@ mod fragments;
 mod framing;
 mod grpc;
 mod heads;
+mod held;
 mod hostile;
 mod hostile_clients;
 mod hostile_files;
