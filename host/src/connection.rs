@@ -123,8 +123,9 @@ async fn welcome(
     entered: Entered,
     entrance: &Entrance,
 ) {
-    let Ok(_seat) = client_seat(peer, entrance) else {
-        return worker.metrics().refused(Refused::ClientConnections);
+    let seat = match client_seat(peer, entrance) {
+        Ok(seat) => seat,
+        Err(why) => return worker.metrics().refused(why),
     };
     let tls = entrance.tls();
     let scheme = match tls {
@@ -134,7 +135,7 @@ async fn welcome(
     let client = Client {
         peer,
         fields: client_fields(peer, scheme, entrance),
-        pulse: Pulse::new(&worker),
+        pulse: Pulse::new(&worker, seat),
         worker,
         entered,
     };
@@ -150,10 +151,10 @@ async fn welcome(
 
 /// The client's seat. A proxy that is trusted needs none: it has the connections
 /// of many.
-fn client_seat(peer: SocketAddr, entrance: &Entrance) -> Result<Option<ClientSeat>, ()> {
+fn client_seat(peer: SocketAddr, entrance: &Entrance) -> Result<Option<ClientSeat>, Refused> {
     match entrance.trusted().contains(peer.ip()) {
         true => Ok(None),
-        false => entrance.gate().enter_of(peer.ip()).map(Some).ok_or(()),
+        false => entrance.gate().enter_of(peer.ip()).map(Some),
     }
 }
 

@@ -14,6 +14,19 @@ pub(super) fn duration(item: &Item<'_>) -> Option<Duration> {
 
 /// A duration above zero and up to `longest`.
 pub(super) fn duration_up_to(item: &Item<'_>, longest: Duration) -> Option<Duration> {
+    let duration = any(item, longest)?;
+    if duration.is_zero() {
+        return item.mistake("must be longer than zero", "such as `500ms`, `5s` or `1h`");
+    }
+    Some(duration)
+}
+
+/// A duration up to 24 hours, or none at all: `0s`.
+pub(super) fn duration_or_zero(item: &Item<'_>) -> Option<Duration> {
+    any(item, LONGEST)
+}
+
+fn any(item: &Item<'_>, longest: Duration) -> Option<Duration> {
     if let super::node::Value::Number(number) = &item.node.value {
         return item.mistake(
             "a duration needs a unit",
@@ -25,9 +38,6 @@ pub(super) fn duration_up_to(item: &Item<'_>, longest: Duration) -> Option<Durat
         let message = format!("{} is not a duration", item.shown(text));
         return item.mistake(message, "such as `500ms`, `5s` or `1h`");
     };
-    if duration.is_zero() {
-        return item.mistake("must be longer than zero", "such as `500ms`, `5s` or `1h`");
-    }
     if duration > longest {
         let most = humantime::format_duration(longest);
         return item.mistake("too long", format!("at most `{most}`"));

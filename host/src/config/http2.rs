@@ -31,6 +31,9 @@ pub struct Http2Limits {
     /// Frames that carry nothing of a request, or take one back, in ten seconds;
     /// more close the connection. Default 1,000.
     pub control_frames: u32,
+    /// Frames with less than nine bytes of a body, in ten seconds, that no part of a
+    /// response makes up for; more close the connection. Default 10,000.
+    pub small_frames: u32,
     /// How often a connection on which nothing comes is asked for a sign of life.
     /// Default 30 s.
     pub ping_interval: Duration,
@@ -50,6 +53,7 @@ impl Http2Limits {
         heads: 1 << 20,
         resets: 20,
         control_frames: 1_000,
+        small_frames: 10_000,
         ping_interval: Duration::from_secs(30),
         ping_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),
@@ -72,6 +76,7 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
         "heads",
         "resets",
         "control_frames",
+        "small_frames",
         "ping_interval",
         "ping_timeout",
         "idle_timeout",
@@ -98,6 +103,9 @@ pub(super) fn http2(item: &Item<'_>) -> Option<Http2Limits> {
         resets: fields.read_or("resets", usual.resets, |item| count(item, 1..=10_000)),
         control_frames: fields.read_or("control_frames", usual.control_frames, |item| {
             small(item, 10..=1_000_000)
+        }),
+        small_frames: fields.read_or("small_frames", usual.small_frames, |item| {
+            small(item, 100..=100_000_000)
         }),
         ping_interval: time("ping_interval", usual.ping_interval),
         ping_timeout: time("ping_timeout", usual.ping_timeout),

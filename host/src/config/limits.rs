@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Http2Limits, Limits,
-    duration::duration,
+    duration::{duration, duration_or_zero},
     http2::http2,
     reader::Item,
     route_limits::{body_size, body_time},
@@ -22,6 +22,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             connections: 50_000,
             connections_per_client: 10_000,
+            flood_penalty: Duration::from_secs(1),
             requests_per_connection: 100_000,
             connection_age: Duration::from_secs(3600),
             keep_alive_timeout: Duration::from_secs(60),
@@ -51,6 +52,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         "handshake_timeout",
         "connections",
         "connections_per_client",
+        "flood_penalty",
         "requests_per_connection",
         "connection_age",
         "keep_alive_timeout",
@@ -84,6 +86,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
             usual.connections_per_client,
             1..=10_000_000,
         ),
+        flood_penalty: fields.read_or("flood_penalty", usual.flood_penalty, duration_or_zero),
         requests_per_connection: fields.read_or(
             "requests_per_connection",
             usual.requests_per_connection,

@@ -174,6 +174,9 @@ pub struct Limits {
     /// Connections of one listener from one client. Default 10,000; more are closed
     /// at once.
     pub connections_per_client: usize,
+    /// How long a client gets no connection after one of its has been ended as a
+    /// flood of HTTP/2 frames. Default 1 s; zero if it may come again at once.
+    pub flood_penalty: Duration,
     /// Requests on one connection. Default 100,000; then it ends.
     pub requests_per_connection: u64,
     /// How long a connection may go on, give or take a tenth. Default 1 h.

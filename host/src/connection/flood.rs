@@ -4,6 +4,10 @@
 //!
 //! The HTTP library answers every PING and SETTINGS and takes every empty DATA;
 //! how many come is for the gateway to bound (§10.5).
+//!
+//! What a client is sent makes up for frames of its own: a window is given again
+//! for each part of a body, and messages of a byte are answered by messages. So a
+//! stream both ways is no flood, however small its messages are.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +26,7 @@ use super::{
     hpack::Targets,
     pulse::{Awaited, Pulse},
 };
-use crate::observe::Refused;
+use crate::{config::Http2Limits, observe::Refused};
 
 /// The length of what a client begins with (RFC 9113 §3.4).
 const PREFACE: u32 = 24;
@@ -34,6 +38,22 @@ const WHILE: Duration = Duration::from_secs(10);
 /// has reason to say so, and to measure how fast it comes.
 const MAKES_UP: usize = 1 << 10;
 
+/// Frames that one part of a body to the client makes up for: two windows, of
+/// its stream and of all, and a PING that measures how fast it comes.
+const PART_MAKES_UP: u32 = 3;
+
+/// How many times the bound may be made up for in advance: windows of many parts
+/// may be given again at once.
+const IN_ADVANCE: i64 = 16;
+
+/// Bytes of a body below which its frame is small: more than half of it is its own
+/// head. The shortest message of gRPC has five besides what it says.
+const SMALL: u32 = 9;
+
+/// The most that may be padding of a frame which has any (RFC 9113 §6.1), with the
+/// byte that says how much it is.
+const PADDING: u32 = 256;
+
 /// A PING on a stream, which there is not: stands in for what a flood would go on
 /// with, so that the library ends the connection with GOAWAY.
 const STAND_IN: &[u8] = b"\0\0\x08\x06\0\0\0\0\x01portcull";
@@ -41,29 +61,45 @@ const STAND_IN: &[u8] = b"\0\0\x08\x06\0\0\0\0\x01portcull";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
+const PADDED: u8 = 8;
 const END_HEADERS: u8 = 4;
 
-/// How many of a kind came lately.
+/// How many of a kind came lately, of those that are not made up for.
 #[derive(Debug)]
 struct Rate {
-    count: u32,
+    /// Below zero: so many are made up for that have not come yet.
+    count: i64,
+    most: i64,
     since: Instant,
 }
 
 impl Rate {
+    fn new(most: u32) -> Self {
+        Self {
+            count: 0,
+            most: most.into(),
+            since: Instant::now(),
+        }
+    }
+
     /// One more. True if that makes too many. The clock is looked at only once in
-    /// `most`.
-    fn is_flood(&mut self, most: u32) -> bool {
+    /// the most that may come.
+    fn is_flood(&mut self) -> bool {
         self.count += 1;
-        if self.count < most {
+        if self.count < self.most {
             return false;
         }
         let now = Instant::now();
         self.count = 0;
         now - std::mem::replace(&mut self.since, now) < WHILE
+    }
+
+    /// So many are made up for.
+    fn made_up(&mut self, frames: u32) {
+        let least = -IN_ADVANCE * self.most;
+        self.count = (self.count - i64::from(frames)).max(least);
     }
 }
 
@@ -86,18 +122,13 @@ pub(super) struct Frames {
     whole: bool,
     empty: Rate,
     resets: Rate,
-    most: u32,
+    small: Rate,
     flood: Option<Refused>,
 }
 
 impl Frames {
-    /// At the beginning of a connection; `most` of the frames that carry nothing
-    /// may come in ten seconds.
-    pub(super) fn new(most: u32) -> Self {
-        let rate = || Rate {
-            count: 0,
-            since: Instant::now(),
-        };
+    /// At the beginning of a connection.
+    pub(super) fn new(limits: &Http2Limits) -> Self {
         Self {
             head: [0; 9],
             length: 0,
@@ -107,9 +138,9 @@ impl Frames {
             targets: Targets::new(),
             in_fields: false,
             whole: false,
-            empty: rate(),
-            resets: rate(),
-            most,
+            empty: Rate::new(limits.control_frames),
+            resets: Rate::new(limits.control_frames),
+            small: Rate::new(limits.small_frames),
             flood: None,
         }
     }
@@ -150,35 +181,34 @@ impl Frames {
         self.length = 0;
         self.body = kind == DATA;
         self.fields = matches!(kind, HEADERS | CONTINUATION);
-        let flood = match kind {
-            DATA if self.rest > 0 || flags & END_STREAM != 0 => false,
-            WINDOW_UPDATE => false,
-            RST_STREAM => {
-                if self.resets.is_flood(self.most) {
-                    self.flood = Some(Refused::Resets);
-                }
-                return;
-            }
-            HEADERS | CONTINUATION => {
-                self.in_fields = flags & END_HEADERS == 0;
-                let flags = if kind == HEADERS { flags } else { 0 };
-                self.targets.frame(flags, self.rest);
-                // A request makes up for what clients say beside it.
-                if kind == HEADERS {
-                    self.made_up(2);
-                }
-                kind == CONTINUATION && self.empty.is_flood(self.most)
-            }
-            _ => self.empty.is_flood(self.most),
+        let small = match flags & PADDED {
+            0 => SMALL,
+            _ => SMALL + PADDING,
         };
-        if flood {
-            self.flood = Some(Refused::ControlFrames);
+        let flood = match kind {
+            DATA if self.rest >= small || flags & END_STREAM != 0 => None,
+            DATA if self.rest > 0 => self.small.is_flood().then_some(Refused::SmallFrames),
+            RST_STREAM => self.resets.is_flood().then_some(Refused::Resets),
+            HEADERS => {
+                // A request makes up for what clients say beside it.
+                self.empty.made_up(2);
+                None
+            }
+            _ => self.empty.is_flood().then_some(Refused::ControlFrames),
+        };
+        if self.fields {
+            self.in_fields = flags & END_HEADERS == 0;
+            let flags = if kind == HEADERS { flags } else { 0 };
+            self.targets.frame(flags, self.rest);
         }
+        self.flood = self.flood.or(flood);
     }
 
-    /// So many frames are made up for.
-    fn made_up(&mut self, frames: u32) {
-        self.empty.count = self.empty.count.saturating_sub(frames);
+    /// The client was sent so many parts of bodies, and so many KiB in all.
+    fn sent(&mut self, parts: u32, kib: u32) {
+        self.empty.made_up(parts.saturating_mul(PART_MAKES_UP));
+        self.empty.made_up(kib);
+        self.small.made_up(parts);
     }
 
     fn is_between(&self) -> bool {
@@ -209,7 +239,7 @@ impl<T> Counted<T> {
     pub(super) fn new(stream: T, pulse: &Rc<Pulse>) -> Self {
         Self {
             stream,
-            frames: Frames::new(pulse.limits().http2.control_frames),
+            frames: Frames::new(&pulse.limits().http2),
             pulse: Rc::clone(pulse),
             sent: 0,
             stand_in: None,
@@ -219,10 +249,10 @@ impl<T> Counted<T> {
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(count)) = written {
             self.sent += count;
-            let frames = self.sent / MAKES_UP;
+            let kib = self.sent / MAKES_UP;
             self.sent %= MAKES_UP;
-            self.frames
-                .made_up(u32::try_from(frames).unwrap_or(u32::MAX));
+            let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+            self.frames.sent(self.pulse.take_parts(), kib);
         }
     }
 }

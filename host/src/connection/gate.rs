@@ -3,18 +3,28 @@
 //! Counted when one opens and when it ends, and never in between. The table of
 //! clients has an entry for each that has a connection, and so is bounded as
 //! they are.
+//!
+//! Who has flooded gets no connection for a while: else it would come again as
+//! often as it is thrown out, and each time costs as much as a flood may take to
+//! be one.
 
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
+
+use crate::observe::Refused;
 
 /// Parts of the table, so that workers rarely wait for each other.
 const PARTS: usize = 16;
+
+/// Clients of a part that are kept out at the same time. Of more the rest is let in.
+const KEPT_OUT: usize = 4 << 10;
 
 /// The connections of one listener, over all workers.
 #[derive(Debug)]
@@ -22,7 +32,30 @@ pub(super) struct Gate {
     open: AtomicUsize,
     most: usize,
     most_each: usize,
-    clients: [Mutex<HashMap<IpAddr, usize>>; PARTS],
+    clients: [Mutex<Clients>; PARTS],
+}
+
+/// A part of what is known of clients.
+#[derive(Debug, Default)]
+struct Clients {
+    /// How many connections each has.
+    open: HashMap<IpAddr, usize>,
+    /// Until when each that has flooded gets none.
+    out: HashMap<IpAddr, Instant>,
+}
+
+impl Clients {
+    /// True if a client gets no connection for now.
+    fn is_out(&mut self, client: IpAddr) -> bool {
+        let Some(until) = self.out.get(&client) else {
+            return false;
+        };
+        let out = Instant::now() < *until;
+        if !out {
+            self.out.remove(&client);
+        }
+        out
+    }
 }
 
 /// One connection of a listener: counted until it is dropped.
@@ -50,20 +83,23 @@ impl Gate {
         (before < self.most).then_some(seat)
     }
 
-    /// Takes one more of a client's, if it has one.
-    pub(super) fn enter_of(self: &Arc<Self>, client: IpAddr) -> Option<ClientSeat> {
+    /// Takes one more of a client's, or says why it gets none.
+    pub(super) fn enter_of(self: &Arc<Self>, client: IpAddr) -> Result<ClientSeat, Refused> {
         let client = network(client);
         let mut clients = self.part(client);
-        let open = clients.entry(client).or_default();
+        if clients.is_out(client) {
+            return Err(Refused::Penalty);
+        }
+        let open = clients.open.entry(client).or_default();
         if *open >= self.most_each {
-            return None;
+            return Err(Refused::ClientConnections);
         }
         *open += 1;
         drop(clients);
-        Some(ClientSeat(Arc::clone(self), client))
+        Ok(ClientSeat(Arc::clone(self), client))
     }
 
-    fn part(&self, client: IpAddr) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn part(&self, client: IpAddr) -> MutexGuard<'_, Clients> {
         let bits = match client {
             IpAddr::V4(address) => u128::from(u32::from(address)),
             // The rest is the same for all (see `network`).
@@ -87,6 +123,21 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
+impl ClientSeat {
+    /// Gives the client no other for a while. Those that it has stay.
+    pub(super) fn keep_out(&self, time: Duration) {
+        let Self(gate, client) = self;
+        let now = Instant::now();
+        let out = &mut gate.part(*client).out;
+        if out.len() >= KEPT_OUT {
+            out.retain(|_, until| now < *until);
+        }
+        if out.len() < KEPT_OUT && !time.is_zero() {
+            out.insert(*client, now + time);
+        }
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
@@ -97,10 +148,10 @@ impl Drop for ClientSeat {
     fn drop(&mut self) {
         let Self(gate, client) = self;
         let mut clients = gate.part(*client);
-        if let Some(open) = clients.get_mut(client) {
+        if let Some(open) = clients.open.get_mut(client) {
             *open -= 1;
             if *open == 0 {
-                clients.remove(client);
+                clients.open.remove(client);
             }
         }
     }
@@ -112,7 +163,9 @@ mod tests {
 
     fn known(gate: &Gate) -> usize {
         let parts = gate.clients.iter();
-        parts.map(|part| part.lock().expect("a lock").len()).sum()
+        parts
+            .map(|part| part.lock().expect("a lock").open.len())
+            .sum()
     }
 
     #[test]
@@ -137,9 +190,10 @@ mod tests {
             of("2001:db8::2"),
             of("2001:db8:0:1::1"),
         ];
-        assert!(seats.iter().all(Option::is_some));
-        assert!(of("192.0.2.1").is_none());
-        assert!(of("2001:db8::3").is_none());
+        assert!(seats.iter().all(Result::is_ok));
+        let full = Err(Refused::ClientConnections);
+        assert_eq!(of("192.0.2.1").map(drop), full);
+        assert_eq!(of("2001:db8::3").map(drop), full);
         assert_eq!(known(&gate), 4);
         drop(seats);
         assert_eq!(known(&gate), 0);
@@ -150,7 +204,44 @@ mod tests {
         let gate = Gate::new(9, 1);
         let client = IpAddr::from([192, 0, 2, 1]);
         let seat = gate.enter_of(client);
-        assert!(seat.is_some() && gate.enter_of(client).is_none());
+        assert!(seat.is_ok() && gate.enter_of(client).is_err());
         assert_eq!(known(&gate), 1);
+    }
+
+    #[test]
+    fn who_is_kept_out_comes_in_again_and_nobody_else_waits() {
+        const LONG: Duration = Duration::from_secs(60);
+        let gate = Gate::new(9, 9);
+        let of = |client: &str| gate.enter_of(client.parse().expect("an address"));
+        let seat = of("2001:db8::1").expect("a seat");
+        seat.keep_out(Duration::ZERO);
+        assert!(of("2001:db8::1").is_ok());
+        seat.keep_out(LONG);
+        assert_eq!(of("2001:db8::2").map(drop), Err(Refused::Penalty));
+        assert!(of("2001:db8:0:1::1").is_ok());
+        seat.keep_out(Duration::from_nanos(1));
+        assert!(of("2001:db8::2").is_ok());
+    }
+
+    #[test]
+    fn so_many_are_kept_out_and_no_more() {
+        const LONG: Duration = Duration::from_secs(60);
+        let gate = Gate::new(9, 9);
+        let flooded = |number: u32, time| {
+            // All of one part.
+            let client = IpAddr::from((number * PARTS as u32).to_be_bytes());
+            gate.enter_of(client).map(|seat| seat.keep_out(time))
+        };
+        for number in 0..2 * KEPT_OUT as u32 {
+            assert!(flooded(number, LONG).is_ok());
+        }
+        let out = |gate: &Gate| gate.clients[0].lock().expect("a lock").out.len();
+        assert_eq!(out(&gate), KEPT_OUT);
+        for until in gate.clients[0].lock().expect("a lock").out.values_mut() {
+            *until = Instant::now();
+        }
+        let late = 3 * KEPT_OUT as u32;
+        assert!(flooded(late, LONG).is_ok() && flooded(late, LONG).is_err());
+        assert_eq!(out(&gate), 1);
     }
 }

@@ -28,7 +28,7 @@ use super::{
     heads::Heads,
     pulse::{Due, OpenRequest, Pulse, Speaks},
     stall::{Given, Stall},
-    tracked::Tracked,
+    tracked::{Tracked, TrackedStream},
 };
 use crate::{
     config::Limits,
@@ -192,8 +192,10 @@ fn refuse(client: &Client) -> h2::Error {
 /// Serves what is HTTP no longer, to its end.
 async fn run(client: Rc<Client>, changes: OnUpgrade, tunnel: Tunnel, open: OpenRequest) {
     match changes.await {
-        Ok(stream) => tunnel.run(TokioIo::new(stream), &[]).await,
+        Ok(stream) => {
+            let stream = TrackedStream::new(TokioIo::new(stream), open);
+            tunnel.run(stream, &[]).await;
+        }
         Err(error) => tracing::debug!(peer = %client.peer, "a stream ended: {error}"),
     }
-    drop(open);
 }

@@ -54,6 +54,8 @@ pub(super) enum Speaks {
 /// The state of one connection.
 pub(super) struct Pulse {
     worker: Rc<Worker>,
+    /// The client's among those of its listener, if it needs one.
+    seat: Option<ClientSeat>,
     speaks: Cell<Speaks>,
     /// Requests whose responses have not ended.
     open: Cell<usize>,
@@ -61,6 +63,8 @@ pub(super) struct Pulse {
     idle_since: Cell<Instant>,
     /// Requests so far.
     requests: Cell<u64>,
+    /// Parts of responses' bodies that were handed on since somebody asked (HTTP/2).
+    parts: Cell<u32>,
     awaited: Cell<Awaited>,
     awaited_since: Cell<Instant>,
     /// Since when it takes nothing of what is to be sent.
@@ -80,18 +84,27 @@ pub(super) struct Pulse {
 /// One request: from its head to the end of its response.
 pub(super) struct OpenRequest(Rc<Pulse>);
 
+impl OpenRequest {
+    /// The state of its connection.
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.0
+    }
+}
+
 impl Pulse {
     /// That of a connection which begins now.
-    pub(super) fn new(worker: &Rc<Worker>) -> Rc<Self> {
+    pub(super) fn new(worker: &Rc<Worker>, seat: Option<ClientSeat>) -> Rc<Self> {
         let now = Instant::now();
         // Not all of a moment's connections end in one moment.
         let age = (worker.limits().connection_age).mul_f64(0.9 + 0.2 * fastrand::f64());
         Rc::new(Self {
             worker: Rc::clone(worker),
+            seat,
             speaks: Cell::new(Speaks::Http1),
             open: Cell::new(0),
             idle_since: Cell::new(now),
             requests: Cell::new(0),
+            parts: Cell::new(0),
             awaited: Cell::new(Awaited::Nothing),
             awaited_since: Cell::new(now),
             stalled_since: Cell::new(None),
@@ -115,6 +128,16 @@ impl Pulse {
         self.open.update(|open| open + 1);
         self.requests.update(|requests| requests + 1);
         OpenRequest(Rc::clone(self))
+    }
+
+    /// A part of a response's body was handed on.
+    pub(super) fn gave_part(&self) {
+        self.parts.update(|parts| parts.saturating_add(1));
+    }
+
+    /// How many parts were, since this was asked.
+    pub(super) fn take_parts(&self) -> u32 {
+        self.parts.take()
     }
 
     /// True if there shall be no more requests after those that have begun.
@@ -174,9 +197,14 @@ impl Pulse {
         self.given_up.get()
     }
 
-    /// Counts what was refused.
+    /// Counts what was refused. Who floods does not come again at once.
     pub(super) fn refused(&self, why: Refused) {
         self.worker.metrics().refused(why);
+        if let Some(seat) = &self.seat
+            && why.is_flood()
+        {
+            seat.keep_out(self.limits().flood_penalty);
+        }
     }
 
     /// Bounds on clients.

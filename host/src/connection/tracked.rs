@@ -1,6 +1,7 @@
-//! A response's body that keeps its request open.
+//! A response that keeps its request open: a body, or a tunnel over HTTP/2.
 
 use std::{
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -8,6 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{pulse::OpenRequest, stall::Given};
 use crate::proxy::ResponseBody;
@@ -17,16 +20,12 @@ use crate::proxy::ResponseBody;
 pub(super) struct Tracked {
     body: ResponseBody,
     given: Option<Rc<Given>>,
-    _open: OpenRequest,
+    open: OpenRequest,
 }
 
 impl Tracked {
     pub(super) fn new(body: ResponseBody, open: OpenRequest, given: Option<Rc<Given>>) -> Self {
-        Self {
-            body,
-            given,
-            _open: open,
-        }
+        Self { body, given, open }
     }
 }
 
@@ -41,6 +40,9 @@ impl Body for Tracked {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if let Some(given) = &self.given {
             given.asked(frame.is_ready());
+            if let Poll::Ready(Some(Ok(_))) = &frame {
+                self.open.pulse().gave_part();
+            }
         }
         frame
     }
@@ -51,5 +53,50 @@ impl Body for Tracked {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A stream that is HTTP no longer: each write is a part of what its connection
+/// hands on.
+pub(super) struct TrackedStream<T> {
+    stream: T,
+    open: OpenRequest,
+}
+
+impl<T> TrackedStream<T> {
+    pub(super) fn new(stream: T, open: OpenRequest) -> Self {
+        Self { stream, open }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for TrackedStream<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedStream<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if written.is_ready() {
+            self.open.pulse().gave_part();
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -23,6 +23,8 @@ pub enum Refused {
     Connections,
     /// A connection, since the client has as many as it may.
     ClientConnections,
+    /// A connection of a client that has flooded a moment ago.
+    Penalty,
     /// A connection that does not say whom it stands for, or may not.
     ProxyProtocol,
     /// A head that took too long.
@@ -35,12 +37,19 @@ pub enum Refused {
     WriteTimeout,
     /// Frames of HTTP/2 that only make work.
     ControlFrames,
+    /// Bodies in frames of HTTP/2 that carry next to nothing.
+    SmallFrames,
     /// Requests of HTTP/2 that were taken back, or had to be.
     Resets,
 }
 
 impl Refused {
-    const ALL: [Self; 15] = [
+    /// True if whoever does this is not let in again at once.
+    pub fn is_flood(self) -> bool {
+        matches!(self, Self::ControlFrames | Self::SmallFrames | Self::Resets)
+    }
+
+    const ALL: [Self; 17] = [
         Self::Framing,
         Self::Host,
         Self::Path,
@@ -49,12 +58,14 @@ impl Refused {
         Self::Body,
         Self::Connections,
         Self::ClientConnections,
+        Self::Penalty,
         Self::ProxyProtocol,
         Self::HeadTimeout,
         Self::BodyTimeout,
         Self::BodyTotalTimeout,
         Self::WriteTimeout,
         Self::ControlFrames,
+        Self::SmallFrames,
         Self::Resets,
     ];
 
@@ -69,12 +80,14 @@ impl Refused {
             Self::Body => "body",
             Self::Connections => "connections",
             Self::ClientConnections => "connections_per_client",
+            Self::Penalty => "flood_penalty",
             Self::ProxyProtocol => "proxy_protocol",
             Self::HeadTimeout => "head_timeout",
             Self::BodyTimeout => "body_timeout",
             Self::BodyTotalTimeout => "body_total_timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ControlFrames => "control_frames",
+            Self::SmallFrames => "small_frames",
             Self::Resets => "resets",
         }
     }

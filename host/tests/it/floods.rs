@@ -1,10 +1,12 @@
 //! What a client of HTTP/2 may make the gateway do for nothing: cases 31 and 32.
 
+use std::time::Duration;
+
 use crate::support::{
-    Gateway, Http2, Upstream, eventually,
+    Gateway, Http2, Scripted, Upstream, Wire, eventually,
     frames::{
-        ACK, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, fields,
-        frame,
+        ACK, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
+        WINDOW_UPDATE, fields, frame,
     },
     one_route, resident_memory,
 };
@@ -32,12 +34,13 @@ fn refused(gateway: &Gateway, reason: &str) -> f64 {
 #[test]
 fn frames_that_only_make_work_end_their_connection_and_touch_nobody_else() {
     let upstream = Upstream::start("a");
-    let gateway = start(&upstream, "");
+    let limits = "limits: { flood_penalty: 0s, http2: { small_frames: 1000 } }\n";
+    let gateway = start(&upstream, limits);
     let bystander = Http2::connect(gateway.address, "a.example");
     let head = fields(GET);
     let open = frame(HEADERS, END_HEADERS, 1, &head);
     let part = frame(HEADERS, 0, 1, &head);
-    let floods: [(&str, Vec<u8>, Vec<u8>); 6] = [
+    let floods: [(&str, Vec<u8>, Vec<u8>); 8] = [
         ("PING", Vec::new(), frame(PING, 0, 0, &[0; 8])),
         (
             "acknowledged PING",
@@ -50,7 +53,13 @@ fn frames_that_only_make_work_end_their_connection_and_touch_nobody_else() {
             frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]),
         ),
         ("PRIORITY", Vec::new(), frame(2, 0, 1, &[0, 0, 0, 0, 1])),
-        ("empty DATA", open, frame(0, 0, 1, b"")),
+        ("empty DATA", open.clone(), frame(DATA, 0, 1, b"")),
+        ("DATA of a byte", open, frame(DATA, 0, 1, b"x")),
+        (
+            "WINDOW_UPDATE",
+            Vec::new(),
+            frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]),
+        ),
         ("CONTINUATION", part, frame(9, 0, 1, b"")),
     ];
     for (number, (name, first, of)) in floods.iter().enumerate() {
@@ -67,8 +76,9 @@ fn frames_that_only_make_work_end_their_connection_and_touch_nobody_else() {
         // The library itself bounds the last.
         if *name != "CONTINUATION" {
             eventually(name, || {
-                let counted = refused(&gateway, "control_frames") + refused(&gateway, "resets");
-                counted >= (number + 1) as f64
+                let reasons = ["control_frames", "resets", "small_frames"];
+                let counted = reasons.map(|reason| refused(&gateway, reason));
+                counted.iter().sum::<f64>() >= (number + 1) as f64
             });
         }
     }
@@ -78,7 +88,7 @@ fn frames_that_only_make_work_end_their_connection_and_touch_nobody_else() {
 #[test]
 fn requests_that_are_taken_back_one_by_one_are_a_flood_too() {
     let upstream = Upstream::start("a");
-    upstream.delay(std::time::Duration::from_secs(30));
+    upstream.delay(Duration::from_secs(30));
     let gateway = start(&upstream, "limits: { http2: { control_frames: 50 } }\n");
     let mut client = Frames::connect(gateway.address);
     let head = fields(GET);
@@ -110,6 +120,82 @@ fn a_client_that_measures_while_it_downloads_is_no_flood() {
         assert!(client.next_of(HEADERS).is_some(), "{number}");
     }
     assert_eq!(refused(&gateway, "control_frames"), 0.0);
+}
+
+// Case 31: who gets messages of a byte gives both windows again for each, measures
+// how fast they come, and answers with as little.
+#[test]
+fn a_stream_of_small_messages_both_ways_is_no_flood() {
+    const MESSAGES: usize = 400;
+    let upstream = Scripted::start(|mut wire| {
+        wire.head();
+        wire.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        // The client's message, in a chunk of its own, lets the next one go.
+        for _ in 0..MESSAGES {
+            wire.send("1\r\nx\r\n");
+            wire.chunk();
+        }
+        wire.send("0\r\n\r\n");
+    });
+    let route = one_route(&[upstream.address], "", "");
+    let few = "limits: { http2: { control_frames: 20, small_frames: 100 } }\n";
+    let gateway = Gateway::start(&[], &format!("{few}{route}"));
+    let mut client = Frames::connect(gateway.address);
+    let post = [&[(":method", "POST")], &GET[1..]].concat();
+    client.send(HEADERS, END_HEADERS, 1, &fields(&post));
+    let mut messages = 0;
+    while let Some(next) = client.next() {
+        assert_ne!(next.kind, GOAWAY, "after {messages} messages");
+        if next.kind == DATA && !next.payload.is_empty() {
+            messages += 1;
+            for stream in [0, 1] {
+                client.send(WINDOW_UPDATE, 0, stream, &[0, 0, 0, 1]);
+            }
+            client.send(PING, 0, 0, &[0; 8]);
+            client.send(DATA, 0, 1, b"y");
+        }
+        if next.stream == 1 && next.flags & END_STREAM != 0 {
+            break;
+        }
+    }
+    assert_eq!(messages, MESSAGES);
+    let counted = ["control_frames", "small_frames"].map(|reason| refused(&gateway, reason));
+    assert_eq!(counted, [0.0, 0.0]);
+}
+
+// Case 31: else a client comes again as often as it is thrown out.
+#[test]
+fn who_has_flooded_gets_no_connection_for_a_while() {
+    let upstream = Upstream::start("a");
+    let limits = "limits: { flood_penalty: 400ms, http2: { control_frames: 20 } }\n";
+    let gateway = start(&upstream, limits);
+    let bystander = Http2::connect(gateway.address, "a.example");
+    let mut client = Frames::connect(gateway.address);
+    client.raw(&frame(PING, 0, 0, &[0; 8]).repeat(100));
+    while client.next().is_some() {}
+    let mut again = Wire::connect(gateway.address);
+    assert!(again.rest().is_empty(), "closed without a word");
+    assert!(refused(&gateway, "flood_penalty") > 0.0);
+    let whole = bystander.send("GET", "/", &[], "").expect("a reply");
+    assert_eq!(whole.reply.status, 200, "what is there stays");
+    eventually("it is let in again", || {
+        let mut wire = Wire::connect(gateway.address);
+        wire.try_send("GET / HTTP/1.1\r\nhost: a\r\n\r\n") && wire.head().contains(" 200 ")
+    });
+}
+
+// Case 31: a proxy that is trusted has the connections of many.
+#[test]
+fn a_proxy_whose_client_has_flooded_goes_on() {
+    let upstream = Upstream::start("a");
+    let limits = "trusted_proxies: [127.0.0.1]\n\
+        limits: { flood_penalty: 60s, http2: { control_frames: 20 } }\n";
+    let gateway = start(&upstream, limits);
+    let mut client = Frames::connect(gateway.address);
+    client.raw(&frame(PING, 0, 0, &[0; 8]).repeat(100));
+    while client.next().is_some() {}
+    assert_eq!(refused(&gateway, "control_frames"), 1.0);
+    assert_eq!(gateway.get("/").status, 200);
 }
 
 /// Fields of one byte each, which stand for one that was sent before

@@ -247,7 +247,7 @@ fn more_streams_than_allowed_are_refused_one_by_one() {
 #[test]
 fn floods_end_their_connection_and_touch_nobody_else() {
     let upstream = Upstream::start("a");
-    let gateway = start(&upstream, "");
+    let gateway = start(&upstream, "limits: { flood_penalty: 0s }\n");
     let bystander = Http2::connect(gateway.address, "a.example");
     let head = fields(GET);
     let resets = |number: u32| {

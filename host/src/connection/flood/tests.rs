@@ -13,9 +13,19 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+const WINDOW_UPDATE: u8 = 8;
+
+fn limits(most: u32) -> Http2Limits {
+    Http2Limits {
+        control_frames: most,
+        small_frames: most,
+        ..Http2Limits::USUAL
+    }
+}
+
 /// A scanner behind the preface.
 fn begun(most: u32) -> Frames {
-    let mut frames = Frames::new(most);
+    let mut frames = Frames::new(&limits(most));
     assert_eq!(
         frames.feed(&mut b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
         24
@@ -53,9 +63,18 @@ fn frames_that_carry_nothing_are_a_flood_and_others_are_none() {
         (frame(CONTINUATION, 0, &[]), Some(Refused::ControlFrames)),
         (frame(RST_STREAM, 0, &[0; 4]), Some(Refused::Resets)),
         (both(&frame(RST_STREAM, 0, &[0; 4])), Some(Refused::Resets)),
-        (frame(DATA, 0, b"x"), None),
+        (
+            frame(WINDOW_UPDATE, 0, &[0; 4]),
+            Some(Refused::ControlFrames),
+        ),
+        (frame(DATA, 0, b"x"), Some(Refused::SmallFrames)),
+        (frame(DATA, 0, b"12345678"), Some(Refused::SmallFrames)),
+        (both(&frame(DATA, 0, b"x")), Some(Refused::SmallFrames)),
+        (frame(DATA, 0, b"123456789"), None),
+        (frame(DATA, PADDED, &[9; 264]), Some(Refused::SmallFrames)),
+        (frame(DATA, PADDED, &[9; 265]), None),
+        (frame(DATA, END_STREAM, b"x"), None),
         (frame(DATA, END_STREAM, &[]), None),
-        (frame(WINDOW_UPDATE, 0, &[0; 4]), None),
         (request.clone(), None),
         (both(&frame(PING, 0, &[0; 8])), None),
     ] {
@@ -67,13 +86,40 @@ fn frames_that_carry_nothing_are_a_flood_and_others_are_none() {
 
 #[test]
 fn what_comes_slowly_is_no_flood() {
-    let mut rate = Rate {
-        count: 0,
-        since: Instant::now() - WHILE,
-    };
-    assert!((0..100).all(|_| !rate.is_flood(100)));
+    let mut rate = Rate::new(100);
+    rate.since = Instant::now() - WHILE;
+    assert!((0..100).all(|_| !rate.is_flood()));
     // The second hundred came at once.
-    assert!((0..99).all(|_| !rate.is_flood(100)) && rate.is_flood(100));
+    assert!((0..99).all(|_| !rate.is_flood()) && rate.is_flood());
+}
+
+#[test]
+fn what_a_client_is_sent_makes_up_for_frames_of_its_own() {
+    let window = frame(WINDOW_UPDATE, 0, &[0, 0, 0, 9]);
+    let ping = frame(PING, 0, &[0; 8]);
+    let message = frame(DATA, 0, b"\0\0\0\0\x02\x08\x01");
+    let turn = [&window[..], &window, &ping, &message].concat();
+    let fed = |frames: &mut Frames, bytes: &[u8]| {
+        frames.feed(&mut bytes.to_vec());
+        frames.flood
+    };
+    // Answer for answer, a hundred times what may come otherwise.
+    let mut frames = begun(100);
+    for _ in 0..10_000 {
+        frames.sent(1, 0);
+        assert_eq!(fed(&mut frames, &turn), None);
+    }
+    // Many at once, and then what they make up for, up to a bound.
+    let mut frames = begun(100);
+    frames.sent(500, 0);
+    assert_eq!(fed(&mut frames, &turn.repeat(500)), None);
+    frames.sent(1_000_000, 0);
+    let found = fed(&mut frames, &turn.repeat(1_000));
+    assert_eq!(found, Some(Refused::ControlFrames));
+    // Without any.
+    assert_eq!(fed(&mut begun(100), &message.repeat(99)), None);
+    let found = fed(&mut begun(100), &message.repeat(101));
+    assert_eq!(found, Some(Refused::SmallFrames));
 }
 
 #[test]
@@ -89,7 +135,7 @@ fn a_head_is_waited_for_until_it_is_whole() {
         (b"\0\0\x02\0\0\0\0\0\x01a", Awaited::Nothing),
         (b"b", Awaited::Nothing),
     ];
-    let mut frames = Frames::new(100);
+    let mut frames = Frames::new(&limits(100));
     for (bytes, expected) in steps {
         assert_eq!(frames.feed(&mut bytes.to_vec()), bytes.len());
         assert_eq!(frames.awaited(), expected, "{}", bytes.escape_ascii());

@@ -9,11 +9,13 @@ use std::{
 use super::Wire;
 
 /// The kinds of frames that tests look at.
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 
 /// Flags.
 pub(crate) const ACK: u8 = 1;
