@@ -96,6 +96,8 @@ fn admit(
     request_id: RequestId,
     started: Instant,
 ) -> Result<Box<Flight>, Refusal> {
+    // First of all, so that what is too much costs as little as can be.
+    let place = worker.enter().ok_or(Error::Overloaded)?;
     // HTTP/1.1 is held to it before, and HTTP/2 to the bytes of the head only.
     if parts.headers.len() > worker.limits().request_headers {
         return Err(Error::HeadTooLarge.into());
@@ -159,7 +161,7 @@ fn admit(
         service: local.snapshot.route(route).service,
         ..Exchange::empty()
     };
-    let mut flight = Flight::new(local, Box::new(exchange), started);
+    let mut flight = Flight::new(local, Box::new(exchange), started, place);
     flight.upgrade = upgrade;
     Ok(flight)
 }

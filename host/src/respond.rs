@@ -39,6 +39,8 @@ pub enum Error {
     ClientSlow,
     /// The body came for longer than it may in all.
     BodyTooLong,
+    /// The worker has as many requests at once as it may.
+    Overloaded,
     /// Neither the route nor a filter named a service.
     NoService,
     /// The service has no healthy instance.
@@ -78,7 +80,8 @@ impl Error {
             Self::ClientSlow | Self::BodyTooLong => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge | Self::BufferFull(Side::Request) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NoService
+            Self::Overloaded
+            | Self::NoService
             | Self::NoInstance
             | Self::Plugin
             | Self::PluginBusy
@@ -100,7 +103,7 @@ impl Error {
             Self::Timeout => Failure::Timeout,
             Self::Upstream | Self::NotTaken | Self::Coding(Side::Response) => Failure::Upstream,
             Self::BufferFull(Side::Response) => Failure::Filter,
-            Self::NoInstance | Self::NoService => Failure::Unavailable,
+            Self::Overloaded | Self::NoInstance | Self::NoService => Failure::Unavailable,
             Self::Plugin
             | Self::PluginBusy
             | Self::PluginTimeout
@@ -133,6 +136,7 @@ impl fmt::Display for Error {
             Self::ClientGone => "the client broke off while sending its body",
             Self::ClientSlow => "the client took too long to send its body",
             Self::BodyTooLong => "the client took too long for all of its body",
+            Self::Overloaded => "the gateway has as many requests at once as it may",
             Self::NoService => "no service is named for this request",
             Self::NoInstance => "the service has no healthy instance",
             Self::Plugin => "a plugin failed on this request",
@@ -175,7 +179,7 @@ pub fn answer(error: &Error, request_id: &RequestId) -> Answer {
 fn retry_after(error: &Error) -> Option<u64> {
     match error {
         Error::Quarantined(seconds) => Some(*seconds),
-        Error::PluginBusy => Some(1),
+        Error::PluginBusy | Error::Overloaded => Some(1),
         _ => None,
     }
 }

@@ -5,7 +5,12 @@
 //! and counters. Threads are started by `gateway::threads`; `proxy` asks for
 //! what a request needs.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
 
 use tokio::{sync::watch, task::JoinSet};
 
@@ -74,12 +79,24 @@ impl Local {
     }
 }
 
+/// The place of one request among those that a worker has at once; free when it
+/// is dropped.
+pub struct Place(Rc<Cell<usize>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.update(|taken| taken - 1);
+    }
+}
+
 /// One thread's state.
 pub struct Worker {
     index: usize,
     shared: Shared,
     pool: Pool<RequestBody>,
     local: RefCell<Rc<Local>>,
+    /// Requests that have a place.
+    taken: Rc<Cell<usize>>,
 }
 
 impl Worker {
@@ -92,6 +109,7 @@ impl Worker {
             index,
             pool,
             local: RefCell::new(Rc::new(local)),
+            taken: Rc::default(),
             shared,
         }
     }
@@ -104,6 +122,15 @@ impl Worker {
             *local = Rc::new(Local::take(snapshot, self.index, &self.shared.metrics));
         }
         Rc::clone(&local)
+    }
+
+    /// A place for one more request. None: it has as many as it may.
+    pub fn enter(&self) -> Option<Place> {
+        if self.taken.get() >= self.shared.limits.requests {
+            return None;
+        }
+        self.taken.update(|taken| taken + 1);
+        Some(Place(Rc::clone(&self.taken)))
     }
 
     /// This worker's upstream connections.

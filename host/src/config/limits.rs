@@ -23,6 +23,7 @@ impl Default for Limits {
             connections: 50_000,
             connections_per_client: 10_000,
             flood_penalty: Duration::from_secs(1),
+            requests: 50_000,
             requests_per_connection: 100_000,
             connection_age: Duration::from_secs(3600),
             keep_alive_timeout: Duration::from_secs(60),
@@ -53,6 +54,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
         "connections",
         "connections_per_client",
         "flood_penalty",
+        "requests",
         "requests_per_connection",
         "connection_age",
         "keep_alive_timeout",
@@ -87,6 +89,7 @@ pub(super) fn limits(item: &Item<'_>) -> Option<Limits> {
             1..=10_000_000,
         ),
         flood_penalty: fields.read_or("flood_penalty", usual.flood_penalty, duration_or_zero),
+        requests: number("requests", usual.requests, 1..=10_000_000),
         requests_per_connection: fields.read_or(
             "requests_per_connection",
             usual.requests_per_connection,

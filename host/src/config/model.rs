@@ -177,6 +177,9 @@ pub struct Limits {
     /// How long a client gets no connection after one of its has been ended as a
     /// flood of HTTP/2 frames. Default 1 s; zero if it may come again at once.
     pub flood_penalty: Duration,
+    /// Requests of one worker at the same time, each to the end of its answer.
+    /// Default 50,000; above it 503.
+    pub requests: usize,
     /// Requests on one connection. Default 100,000; then it ends.
     pub requests_per_connection: u64,
     /// How long a connection may go on, give or take a tenth. Default 1 h.

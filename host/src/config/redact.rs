@@ -187,6 +187,7 @@ fn limits(limits: &Limits) -> Value {
         "connections": limits.connections,
         "connections_per_client": limits.connections_per_client,
         "flood_penalty": time(limits.flood_penalty),
+        "requests": limits.requests,
         "requests_per_connection": limits.requests_per_connection,
         "connection_age": time(limits.connection_age),
         "keep_alive_timeout": time(limits.keep_alive_timeout),

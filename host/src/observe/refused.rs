@@ -25,6 +25,8 @@ pub enum Refused {
     ClientConnections,
     /// A connection of a client that has flooded a moment ago.
     Penalty,
+    /// A request, since the worker has as many as it may.
+    Requests,
     /// A connection that does not say whom it stands for, or may not.
     ProxyProtocol,
     /// A head that took too long.
@@ -59,6 +61,7 @@ impl Refused {
         Self::Connections,
         Self::ClientConnections,
         Self::Penalty,
+        Self::Requests,
         Self::ProxyProtocol,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -81,6 +84,7 @@ impl Refused {
             Self::Connections => "connections",
             Self::ClientConnections => "connections_per_client",
             Self::Penalty => "flood_penalty",
+            Self::Requests => "requests",
             Self::ProxyProtocol => "proxy_protocol",
             Self::HeadTimeout => "head_timeout",
             Self::BodyTimeout => "body_timeout",

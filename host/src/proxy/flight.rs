@@ -18,7 +18,7 @@ use crate::{
     respond::Error,
     snapshot::Route,
     upstream::Budget,
-    worker::Local,
+    worker::{Local, Place},
 };
 
 use super::{body::Sending, pump::Pump, reframe, refusal, upgrade::Upgrade};
@@ -65,12 +65,18 @@ pub(super) struct Flight {
     completed: bool,
     /// How long it took until the request became a tunnel.
     tunnelled: Option<Duration>,
+    _place: Place,
 }
 
 impl Flight {
     /// In a box of its own from the beginning: it is handed on from stage to stage,
     /// and at last to the library with the response.
-    pub(super) fn new(local: Rc<Local>, exchange: Box<Exchange>, started: Instant) -> Box<Self> {
+    pub(super) fn new(
+        local: Rc<Local>,
+        exchange: Box<Exchange>,
+        started: Instant,
+        place: Place,
+    ) -> Box<Self> {
         let time = local.snapshot.route(exchange.route).timeout;
         let flight = Box::new(Self {
             exchange,
@@ -88,6 +94,7 @@ impl Flight {
             completed: false,
             tunnelled: None,
             sending: Sending::default(),
+            _place: place,
         });
         flight.route().metrics.started();
         flight

@@ -44,6 +44,7 @@ pub(super) fn reason(error: &Error) -> Option<Refused> {
         Error::BodyTooLarge => Some(Refused::Body),
         Error::ClientSlow => Some(Refused::BodyTimeout),
         Error::BodyTooLong => Some(Refused::BodyTotalTimeout),
+        Error::Overloaded => Some(Refused::Requests),
         _ => None,
     }
 }

@@ -37,6 +37,7 @@ mod identity_hostile;
 mod layers;
 mod limits;
 mod listeners_tls;
+mod overload;
 mod quarantine;
 mod quotas;
 mod reload;

@@ -219,7 +219,7 @@ fn what_is_given_counts() {
         quarantine: { enabled: false, failures: 2, percent: 10, within: 1m, base: 5s }, named: { p: { limits: { memory: 2MiB, log_lines: 0 }, allow: { store: true } } } }\n\
         limits: { request_head: 16KiB, request_headers: 50, request_body: 0, head_timeout: 1s, connect_timeout: 2s,\n  \
         idle_connections: 0, idle_timeout: 3s, tunnel_idle_timeout: 2m, drain_timeout: 1h 30m, counters: 10, store: 4096,\n  \
-        connections: 7, connections_per_client: 6, flood_penalty: 0s, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
+        connections: 7, connections_per_client: 6, flood_penalty: 0s, requests: 12, requests_per_connection: 5, connection_age: 4m, keep_alive_timeout: 3s,\n  \
         body_timeout: 2s, body_total_timeout: 9d, write_timeout: 1s, stream_timeout: 8m, http2: { control_frames: 90, small_frames: 900, heads: 64KiB } }\n\
         services:\n  s:\n    instances: [{ address: \"Users.internal:${PORT}\", metadata: { zone: a } }]\n\
         routes:\n  - name: a\n    service: s\n    match: { headers: { X-Version: \"2\", x-any: \"*\" }, query: { v: \"1\" } }\n    \
@@ -261,7 +261,10 @@ fn what_is_given_counts() {
     assert_eq!(limits.body_total_timeout, Duration::from_secs(777_600));
     assert_eq!(limits.write_timeout, Duration::from_secs(1));
     assert_eq!(limits.stream_timeout, Duration::from_secs(480));
-    assert_eq!(limits.flood_penalty, Duration::ZERO);
+    assert_eq!(
+        (limits.flood_penalty, limits.requests),
+        (Duration::ZERO, 12)
+    );
     let http2 = &limits.http2;
     assert_eq!((http2.control_frames, http2.small_frames), (90, 900));
     assert_eq!(http2.heads, 64 << 10);
