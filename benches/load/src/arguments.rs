@@ -6,7 +6,12 @@ use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use tokio::{runtime, task::LocalSet};
 
-use crate::{closed, open, origin, tally::Tally, target::Target};
+use crate::{
+    closed, open,
+    origin::{self, Work},
+    tally::Tally,
+    target::Target,
+};
 
 /// An origin server and load generators for HTTP/1.1.
 #[derive(Parser)]
@@ -37,6 +42,12 @@ struct Origin {
     /// Threads that serve
     #[arg(long, default_value = "1")]
     threads: NonZeroUsize,
+    /// How long each answer takes, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    delay: u64,
+    /// Requests that each thread works on at once; others wait for their turn
+    #[arg(long, default_value = "1000000")]
+    at_once: NonZeroUsize,
 }
 
 #[derive(Args)]
@@ -82,8 +93,14 @@ impl Arguments {
                     addresses,
                     body,
                     threads,
+                    delay,
+                    at_once,
                 } = origin;
-                origin::start(&addresses, body, threads)?;
+                let work = Work {
+                    delay: Duration::from_millis(delay),
+                    at_once: at_once.get(),
+                };
+                origin::start(&addresses, body, threads, work)?;
                 loop {
                     std::thread::park();
                 }

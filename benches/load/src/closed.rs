@@ -78,7 +78,10 @@ mod tests {
     use tokio::{runtime, task::LocalSet};
 
     use super::*;
-    use crate::{open, origin};
+    use crate::{
+        open,
+        origin::{self, Work},
+    };
 
     const ONE: NonZeroUsize = NonZeroUsize::MIN;
     const SHORT: Duration = Duration::from_millis(200);
@@ -90,7 +93,8 @@ mod tests {
     }
 
     fn target() -> Target {
-        let addresses = origin::start(&["127.0.0.1:0".parse().unwrap()], 1024, ONE).unwrap();
+        let addresses =
+            origin::start(&["127.0.0.1:0".parse().unwrap()], 1024, ONE, Work::NONE).unwrap();
         Target::new(&format!("http://{}/", addresses[0]), &[], None).unwrap()
     }
 
@@ -110,7 +114,8 @@ mod tests {
 
     #[test]
     fn stamps_are_held_against_the_echo() {
-        let addresses = origin::start(&["127.0.0.1:0".parse().unwrap()], 9, ONE).unwrap();
+        let addresses =
+            origin::start(&["127.0.0.1:0".parse().unwrap()], 9, ONE, Work::NONE).unwrap();
         let url = format!("http://{}/echo", addresses[0]);
         // Nobody stamps the response, so that all are wrong.
         let target = Target::new(&url, &["x-stamp: 1".into()], Some("x-stamp".into())).unwrap();

@@ -10,19 +10,61 @@ use std::{
     num::NonZeroUsize,
     rc::Rc,
     thread,
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
     task::{LocalSet, spawn_local},
+    time::sleep,
 };
 
 use crate::message::{Kind, parse};
 
 const READ_AT_ONCE: usize = 16 * 1024;
+
+/// What an answer takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// How long it takes.
+    pub(crate) delay: Duration,
+    /// How many each thread works on at once.
+    pub(crate) at_once: usize,
+}
+
+#[cfg(test)]
+impl Work {
+    /// None: each answer comes at once.
+    pub(crate) const NONE: Self = Self {
+        delay: Duration::ZERO,
+        at_once: 1,
+    };
+}
+
+/// What a thread serves with.
+struct Desk {
+    page: Vec<u8>,
+    delay: Duration,
+    seats: Semaphore,
+}
+
+impl Desk {
+    /// Takes as long as an answer takes.
+    async fn work(&self) {
+        if self.delay.is_zero() {
+            return;
+        }
+        // Nobody closes it.
+        let _seat = self.seats.acquire().await;
+        sleep(self.delay).await;
+    }
+}
 
 /// Listens, and serves from threads of its own until the process ends. Returns
 /// the addresses, with ports in place of 0.
@@ -34,8 +76,9 @@ pub(crate) fn start(
     addresses: &[SocketAddr],
     body: usize,
     threads: NonZeroUsize,
+    work: Work,
 ) -> io::Result<Vec<SocketAddr>> {
-    let workers = (0..threads.get()).map(|_| start_worker(body));
+    let workers = (0..threads.get()).map(|_| start_worker(body, work));
     let workers: Vec<_> = workers.collect::<io::Result<_>>()?;
     let mut bound = Vec::new();
     for address in addresses {
@@ -57,30 +100,34 @@ fn accept(listener: &TcpListener, workers: &[UnboundedSender<std::net::TcpStream
     }
 }
 
-fn start_worker(body: usize) -> io::Result<UnboundedSender<std::net::TcpStream>> {
+fn start_worker(body: usize, work: Work) -> io::Result<UnboundedSender<std::net::TcpStream>> {
     let (sender, receiver) = unbounded_channel();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     thread::Builder::new().spawn(move || {
-        let page = Rc::from(response(&vec![b'a'; body]));
-        LocalSet::new().block_on(&runtime, work(receiver, page));
+        let desk = Rc::new(Desk {
+            page: response(&vec![b'a'; body]),
+            delay: work.delay,
+            seats: Semaphore::new(work.at_once.min(Semaphore::MAX_PERMITS)),
+        });
+        LocalSet::new().block_on(&runtime, serve_all(receiver, desk));
     })?;
     Ok(sender)
 }
 
-async fn work(mut streams: UnboundedReceiver<std::net::TcpStream>, page: Rc<[u8]>) {
+async fn serve_all(mut streams: UnboundedReceiver<std::net::TcpStream>, desk: Rc<Desk>) {
     while let Some(stream) = streams.recv().await {
         let prepared = stream.set_nodelay(true).and(stream.set_nonblocking(true));
         if let Ok(stream) = prepared.and_then(|()| TcpStream::from_std(stream)) {
             // Whatever ends a connection is its client's business.
-            spawn_local(serve(stream, Rc::clone(&page)));
+            spawn_local(serve(stream, Rc::clone(&desk)));
         }
     }
 }
 
 /// Answers until the client leaves or asks to close.
-async fn serve(mut stream: TcpStream, page: Rc<[u8]>) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, desk: Rc<Desk>) -> io::Result<()> {
     let mut input = Vec::new();
     loop {
         input.reserve(READ_AT_ONCE);
@@ -90,9 +137,10 @@ async fn serve(mut stream: TcpStream, page: Rc<[u8]>) -> io::Result<()> {
         let mut answered = 0;
         while let Some(message) = parse(Kind::Request, &input[answered..])? {
             let head = &input[answered..answered + message.head];
+            desk.work().await;
             match asks_for_echo(head) {
                 true => stream.write_all(&response(head)).await?,
-                false => stream.write_all(&page).await?,
+                false => stream.write_all(&desk.page).await?,
             }
             if message.closes {
                 return stream.shutdown().await;
@@ -123,7 +171,7 @@ mod tests {
 
     fn connect() -> std::net::TcpStream {
         let any = "127.0.0.1:0".parse().unwrap();
-        let bound = start(&[any], 3, NonZeroUsize::MIN).unwrap();
+        let bound = start(&[any], 3, NonZeroUsize::MIN, Work::NONE).unwrap();
         std::net::TcpStream::connect(bound[0]).unwrap()
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     mixed: u64,
     errors: u64,
     latencies: Histogram,
+    /// Those of responses that are not 2xx alone.
+    of_non2xx: Histogram,
 }
 
 impl Tally {
@@ -30,6 +32,7 @@ impl Tally {
             mixed: 0,
             errors: 0,
             latencies: Histogram::new(),
+            of_non2xx: Histogram::new(),
         }
     }
 
@@ -47,10 +50,13 @@ impl Tally {
     pub(crate) fn answered(&mut self, answer: &Answer, since: Instant) {
         self.under_way -= 1;
         self.done += 1;
-        self.non2xx += u64::from(!(200..300).contains(&answer.status));
         self.mixed += u64::from(answer.mixed);
         self.last = Instant::now();
         self.latencies.record(self.last - since);
+        if !(200..300).contains(&answer.status) {
+            self.non2xx += 1;
+            self.of_non2xx.record(self.last - since);
+        }
     }
 
     /// No whole response came.
@@ -70,6 +76,7 @@ impl Tally {
         let seconds = (self.last - self.started).max(Duration::from_nanos(1));
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
         let quantile = |share| tenths(self.latencies.quantile(share));
+        let of_non2xx = tenths(self.of_non2xx.quantile(0.99));
         json!({
             "done": self.done,
             "non2xx": self.non2xx,
@@ -79,6 +86,7 @@ impl Tally {
             "p50_us": quantile(0.5),
             "p99_us": quantile(0.99),
             "p999_us": quantile(0.999),
+            "non2xx_p99_us": of_non2xx,
         })
     }
 }

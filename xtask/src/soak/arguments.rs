@@ -108,9 +108,12 @@ pub(crate) struct Edge {
     /// Connections that stall at the same time; descriptors have to suffice
     #[arg(long, default_value_t = 10_000)]
     pub(crate) connections: usize,
-    /// Seconds of each flood, and as many without
+    /// Seconds of each flood and of the overload, and as many without, in calm turns
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
+    /// Calm turns; there are four times as many at most
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeats: u32,
 }
 
 /// Endures it.

@@ -1,18 +1,16 @@
 //! `cargo xtask soak edge`: what clients at the edge can make the gateway hold and
 //! do, and what a bystander notices of it.
 //!
-//! Three parts: connections that stall in many ways, all at once; fields that are
-//! short on the wire and long in memory; floods of frames of HTTP/2. A bystander
-//! asks at a fixed rate all the while.
+//! Four parts: connections that stall in many ways, all at once; fields that are
+//! short on the wire and long in memory; floods of frames of HTTP/2; three times
+//! the requests that can be served. A bystander asks at a fixed rate during the
+//! first and the third.
 
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::{self, sleep},
+    sync::Arc,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -20,9 +18,13 @@ use anyhow::{Result, ensure};
 
 use super::{
     arguments::Edge,
-    edge_bytes as bytes, edge_report, report,
+    edge_bytes as bytes, edge_report,
+    flooder::{Flooders, Sent},
+    overload::{self, Overload},
+    report,
     sender::Load,
     stage::{Gateway, SMALL, Stage},
+    turns::{Turn, enough},
 };
 use crate::{bench::load::tool::Counted, interrupt};
 
@@ -37,17 +39,17 @@ const BOMBS: usize = 20;
 const STREAMS: u32 = 200;
 /// Fields of one request of it.
 const FIELDS: usize = 400;
-/// Clients that flood at the same time.
-const FLOODERS: usize = 4;
-/// How often each of them comes again: what is measured is the gateway, and not
-/// how fast this process takes its processors away.
-const AGAIN: Duration = Duration::from_millis(20);
+
+/// What counts connections that are closed before they can flood again.
+const TURNED_AWAY: &str = "portcullis_refused_total";
+const PENALTY: &str = "reason=\"flood_penalty\"";
 
 /// What was measured.
 pub(crate) struct Outcome {
     pub(crate) stalled: Stalled,
     pub(crate) bomb: Bomb,
     pub(crate) floods: Vec<Flood>,
+    pub(crate) overload: Overload,
 }
 
 /// Connections that stalled.
@@ -69,10 +71,7 @@ pub(crate) struct Bomb {
 /// One flood.
 pub(crate) struct Flood {
     pub(crate) name: &'static str,
-    pub(crate) connections: u64,
-    pub(crate) bytes: u64,
-    pub(crate) without: Counted,
-    pub(crate) with: Counted,
+    pub(crate) turns: Vec<Turn<Sent>>,
 }
 
 /// Measures all of it, and holds it to its bounds.
@@ -89,10 +88,14 @@ pub(crate) fn run(arguments: &Edge) -> Result<()> {
          connections_per_client: {most}, http2: {{ idle_timeout: {idle}s, ping_timeout: 1s }} }}\n"
     );
     let mut gateway = stage.gateway("edge", &[], &config)?;
+    let (stalled, bomb) = (stalled(&stage, &mut gateway, arguments)?, bomb(&gateway)?);
+    let floods = floods(&stage, &mut gateway, arguments)?;
+    drop(gateway);
     let outcome = Outcome {
-        stalled: stalled(&stage, &mut gateway, arguments)?,
-        bomb: bomb(&gateway)?,
-        floods: floods(&stage, &mut gateway, arguments)?,
+        stalled,
+        bomb,
+        floods,
+        overload: overload::measure(&mut stage, arguments)?,
     };
     let results = edge_report::results(arguments, &outcome);
     println!("\n{}", results.table);
@@ -189,62 +192,50 @@ fn bomb(gateway: &Gateway) -> Result<Bomb> {
     })
 }
 
-/// All floods, one after the other.
+/// All floods, one after the other, each in turns with none.
 fn floods(stage: &Stage<'_>, gateway: &mut Gateway, arguments: &Edge) -> Result<Vec<Flood>> {
-    let time = Duration::from_secs_f64(arguments.seconds);
-    let sender = stage.sender();
-    let mut outcomes = Vec::new();
-    for (name, first, of) in bytes::floods() {
-        let quiet = sender.start("without", &load(gateway, arguments, time))?;
-        let without = sender.finish(quiet)?;
-        let bytes = Arc::new([first, of.repeat(bytes::REPEATS)].concat());
-        let stop = Arc::new(AtomicBool::new(false));
-        let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
-        let port = gateway.port;
-        let flooders: Vec<_> = (0..FLOODERS)
-            .map(|_| {
-                let (bytes, stop, counts) =
-                    (Arc::clone(&bytes), Arc::clone(&stop), Arc::clone(&counts));
-                thread::spawn(move || flood(port, &bytes, &stop, &counts))
-            })
-            .collect();
-        let under = sender.start("with", &load(gateway, arguments, time))?;
-        let with = sender.finish(under);
-        stop.store(true, Ordering::Relaxed);
-        flooders
-            .into_iter()
-            .for_each(|flooder| drop(flooder.join()));
-        gateway.check()?;
-        let [connections, bytes] = &*counts;
-        outcomes.push(Flood {
-            name,
-            connections: connections.load(Ordering::Relaxed),
-            bytes: bytes.load(Ordering::Relaxed),
-            without,
-            with: with?,
-        });
-    }
-    Ok(outcomes)
+    let all = bytes::floods().into_iter();
+    all.map(|(name, bytes)| {
+        let bytes = Arc::new(bytes);
+        let mut turns = Vec::new();
+        while !enough(&turns, arguments.repeats) {
+            let turn = turn(stage, gateway, arguments, &bytes)?;
+            println!(
+                "{name:16} {}: p99 {:6.0} µs without, {:6.0} µs with; {} failed",
+                turns.len() + 1,
+                turn.before.p99_us,
+                turn.under.p99_us,
+                turn.under.failed
+            );
+            turns.push(turn);
+        }
+        Ok(Flood { name, turns })
+    })
+    .collect()
 }
 
-/// Floods, and comes again when the connection is closed, until it is to stop.
-fn flood(port: u16, bytes: &[u8], stop: &AtomicBool, counts: &[AtomicU64; 2]) {
-    while !stop.load(Ordering::Relaxed) {
-        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
-            continue;
-        };
-        counts[0].fetch_add(1, Ordering::Relaxed);
-        let _ = stream.set_write_timeout(Some(Duration::from_secs(1)));
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-        for part in bytes.chunks(16 << 10) {
-            match stream.write(part) {
-                Ok(sent) => counts[1].fetch_add(sent as u64, Ordering::Relaxed),
-                Err(_) => break,
-            };
-        }
-        // Until it is closed.
-        while matches!(stream.read(&mut [0; 1 << 10]), Ok(count) if count > 0) {}
-        drop(stream);
-        sleep(AGAIN);
-    }
+/// The bystander alone, and while clients flood.
+fn turn(
+    stage: &Stage<'_>,
+    gateway: &mut Gateway,
+    arguments: &Edge,
+    bytes: &Arc<Vec<u8>>,
+) -> Result<Turn<Sent>> {
+    let time = Duration::from_secs_f64(arguments.seconds / f64::from(arguments.repeats));
+    let sender = stage.sender();
+    let alone = sender.start("without", &load(gateway, arguments, time))?;
+    let before = sender.finish(alone)?;
+    let away = gateway.metric(TURNED_AWAY, PENALTY);
+    let flooders = Flooders::start(gateway.port, bytes);
+    let under = sender.start("with", &load(gateway, arguments, time))?;
+    let under = sender.finish(under);
+    let mut attack = flooders.stop();
+    gateway.check()?;
+    let more = gateway.metric(TURNED_AWAY, PENALTY);
+    attack.turned_away = more.zip(away).map_or(f64::NAN, |(more, away)| more - away);
+    Ok(Turn {
+        before,
+        under: under?,
+        attack,
+    })
 }

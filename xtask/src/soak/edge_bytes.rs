@@ -7,11 +7,14 @@ use std::{io::Read, net::TcpStream};
 pub(crate) const REPEATS: usize = 5_000;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
@@ -85,9 +88,11 @@ pub(crate) fn is_through(stream: &mut TcpStream) -> bool {
     false
 }
 
-/// Floods by name: what comes first, and what comes again and again.
-pub(crate) fn floods() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
-    let then = |more: Vec<u8>| [begun(b""), more].concat();
+/// Floods by name, and what is sent.
+pub(crate) fn floods() -> Vec<(&'static str, Vec<u8>)> {
+    let begun = begun(b"");
+    let again = |first: &[u8], of: &[u8], times| [&begun, first, &of.repeat(times)].concat();
+    let flood = |first: &[u8], of: &[u8]| again(first, of, REPEATS);
     let open = frame(HEADERS, END_HEADERS, 1, GET);
     let rapid = (0..REPEATS as u32).flat_map(|number| {
         let stream = 1 + 2 * number;
@@ -98,22 +103,24 @@ pub(crate) fn floods() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let made = (0..REPEATS as u32).flat_map(|number| {
         let stream = 1 + 2 * number;
         let request = frame(HEADERS, END_HEADERS, stream, &lying);
-        [request, frame(0, END_STREAM, stream, b"abc")].concat()
+        [request, frame(DATA, END_STREAM, stream, b"abc")].concat()
     });
+    let window = frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]);
+    let update = frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
     vec![
-        ("rapid reset", then(rapid.collect()), Vec::new()),
-        ("made to reset", then(made.collect()), Vec::new()),
-        ("PING", then(Vec::new()), frame(PING, 0, 0, &[0; 8])),
+        ("rapid reset", again(&rapid.collect::<Vec<_>>(), b"", 1)),
+        ("made to reset", again(&made.collect::<Vec<_>>(), b"", 1)),
+        ("PING", flood(b"", &frame(PING, 0, 0, &[0; 8]))),
+        ("SETTINGS", flood(b"", &window)),
+        ("WINDOW_UPDATE", flood(b"", &update)),
+        ("empty DATA", flood(&open, &frame(DATA, 0, 1, b""))),
         (
-            "SETTINGS",
-            then(Vec::new()),
-            frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]),
+            "DATA of a byte",
+            again(&open, &frame(DATA, 0, 1, b"x"), 40 * REPEATS),
         ),
-        ("empty DATA", then(open), frame(0, 0, 1, b"")),
         (
             "CONTINUATION",
-            then(frame(HEADERS, 0, 1, GET)),
-            frame(9, 0, 1, b""),
+            flood(&frame(HEADERS, 0, 1, GET), &frame(CONTINUATION, 0, 1, b"")),
         ),
     ]
 }

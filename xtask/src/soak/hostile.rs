@@ -20,6 +20,7 @@ use super::{
     sender::Load,
     stage::{Gateway, SMALL, Stage},
     stops,
+    turns::{Turn, enough},
 };
 use crate::{bench::load::tool::Counted, interrupt, plugins};
 
@@ -31,43 +32,18 @@ pub(crate) const FINE: &str = "/fine";
 pub(crate) const OTHERS_CONNECTIONS: u32 = 32;
 const ATTACK_CONNECTIONS: u32 = 8;
 const WARM_UP: f64 = 1.0;
-/// How many times the turns that are wanted there are at most, until enough of
-/// them were calm.
-const PATIENT: u32 = 4;
 /// How long what is under way at the end of a window may take.
 const CALM_WITHIN: Duration = Duration::from_secs(30);
 
 /// What was measured of one class.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
-    pub(crate) turns: Vec<Turn>,
+    /// What an attack did is what became of the hostile traffic.
+    pub(crate) turns: Vec<Turn<Counted>>,
     /// MiB before the first attack, after the last, and at most.
     pub(crate) memory: [f64; 3],
     /// Calls of the hostile plugin that failed.
     pub(crate) failures: f64,
-}
-
-/// The turns in which the machine did nothing else: in the windows without the
-/// attack before and after it, if there is one after, the usual traffic took at
-/// most twice what it took in the quickest of them. What it took under the attack
-/// is not asked.
-pub(crate) fn calm(turns: &[Turn]) -> impl Iterator<Item = &Turn> {
-    let least = turns.iter().map(|turn| turn.before.p99_us);
-    let bound = 2.0 * least.fold(f64::INFINITY, f64::min);
-    turns.iter().enumerate().filter_map(move |(number, turn)| {
-        let around = &turns[number..turns.len().min(number + 2)];
-        let calm = around.iter().all(|turn| turn.before.p99_us <= bound);
-        calm.then_some(turn)
-    })
-}
-
-/// One window without the attack and one with it.
-pub(crate) struct Turn {
-    /// The usual traffic, without and with.
-    pub(crate) before: Counted,
-    pub(crate) under: Counted,
-    /// The hostile traffic.
-    pub(crate) attack: Counted,
 }
 
 /// Measures all classes, and holds them to their bounds.
@@ -123,16 +99,17 @@ fn endure(
     window(stage, &mut gateway, "/tame", WARM_UP, arguments)?;
     let before = gateway.memory().0;
     let seconds = arguments.seconds / f64::from(arguments.repeats);
-    let mut turns: Vec<Turn> = Vec::new();
-    for turn in 1..=arguments.repeats * PATIENT {
-        if calm(&turns).count() >= arguments.repeats as usize {
-            break;
-        }
+    let mut turns = Vec::new();
+    while !enough(&turns, arguments.repeats) {
         let (before, _) = window(stage, &mut gateway, "/tame", seconds, arguments)?;
         let (under, attack) = window(stage, &mut gateway, "/hostile", seconds, arguments)?;
         println!(
-            "{:16} {turn}: p99 {:6.0} µs without, {:6.0} µs with; {} others failed",
-            class.name, before.p99_us, under.p99_us, under.failed
+            "{:16} {}: p99 {:6.0} µs without, {:6.0} µs with; {} others failed",
+            class.name,
+            turns.len() + 1,
+            before.p99_us,
+            under.p99_us,
+            under.failed
         );
         turns.push(Turn {
             before,

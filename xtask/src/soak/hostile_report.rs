@@ -6,19 +6,15 @@ use serde_json::{Value, json};
 
 use super::{
     arguments::Hostile,
-    hostile::{BUDGET, Outcome, Turn, calm},
+    hostile::{BUDGET, Outcome},
     report::{self, Bound},
     stops::quantile,
+    turns::{self, Turn, calm, failed},
 };
-use crate::bench::load::{statistics::median, tool::Counted};
+use crate::bench::load::tool::Counted;
 
 /// How much later than its budget a loop may end, in milliseconds.
 const LATE_MS: f64 = 10.0;
-/// How much longer others may take: this part of what they took, or this many
-/// microseconds, whichever is more.
-const LONGER: f64 = 1.10;
-const LONGER_US: f64 = 1_000.0;
-
 /// All that is written.
 pub(crate) struct Results {
     pub(crate) table: String,
@@ -56,34 +52,24 @@ pub(crate) fn results(arguments: &Hostile, outcomes: &[Outcome], stops: &[f64]) 
 
 fn settings(arguments: &Hostile) -> String {
     format!(
-        "{} requests per second, {} workers, turns of {:.1} s without and with, until {} of them were\n\
-         calm: the windows without before and after took no more than twice what the quickest took.\n\
+        "{} requests per second, {} workers, {}\n\
          Times are of the other routes, medians over those turns, in microseconds; errors are theirs\n\
          too, and everything that is counted is of all turns.\n",
         arguments.common.rate,
         arguments.common.workers,
-        arguments.seconds / f64::from(arguments.repeats),
-        arguments.repeats,
+        turns::note(arguments.seconds, arguments.repeats),
     )
 }
 
-fn middle(outcome: &Outcome, figure: impl Fn(&Turn) -> f64) -> f64 {
-    median(calm(&outcome.turns).map(figure)).unwrap_or(f64::NAN)
-}
-
-fn others_failed(outcome: &Outcome) -> u64 {
-    outcome
-        .turns
-        .iter()
-        .map(|turn| turn.under.failed + turn.before.failed)
-        .sum()
+fn middle(outcome: &Outcome, figure: impl Fn(&Turn<Counted>) -> f64) -> f64 {
+    turns::middle(&outcome.turns, figure)
 }
 
 fn bounds(outcome: &Outcome) -> [Bound; 2] {
     let without = middle(outcome, |turn| turn.before.p99_us);
     let with = middle(outcome, |turn| turn.under.p99_us);
-    let limit = (without * LONGER).max(without + LONGER_US);
-    let failed = others_failed(outcome);
+    let limit = turns::limit(without);
+    let failed = failed(&outcome.turns);
     [
         Bound {
             what: format!(
@@ -120,8 +106,8 @@ fn table(outcomes: &[Outcome]) -> String {
         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for outcome in outcomes {
-        let sum = |figure: fn(&Turn) -> u64| outcome.turns.iter().map(figure).sum::<u64>();
-        let figure = |figure: fn(&Turn) -> f64| middle(outcome, figure);
+        let sum = |figure: fn(&Turn<Counted>) -> u64| outcome.turns.iter().map(figure).sum::<u64>();
+        let figure = |figure: fn(&Turn<Counted>) -> f64| middle(outcome, figure);
         let [before, after, peak] = outcome.memory;
         let _ = writeln!(
             table,
@@ -130,7 +116,7 @@ fn table(outcomes: &[Outcome]) -> String {
             outcome.turns.len(),
             calm(&outcome.turns).count(),
             sum(|turn| turn.under.done),
-            others_failed(outcome),
+            failed(&outcome.turns),
             figure(|turn| turn.before.p50_us),
             figure(|turn| turn.under.p50_us),
             figure(|turn| turn.before.p99_us),
@@ -225,23 +211,5 @@ mod tests {
         let row =
             "| trap | 3, 3 | 3000 | 6 | 0 | 0 | 500 | 600 | 3000 | 21 | 7 | 1.0 | 2.0 | 3.0 |";
         assert_eq!(table.lines().last(), Some(row));
-    }
-
-    #[test]
-    fn turns_count_while_the_machine_does_nothing_else() {
-        let turns = |before: &[f64]| {
-            let with = |p99_us: f64| outcome([p99_us, 900.0], 0).turns.remove(0);
-            before.iter().copied().map(with).collect::<Vec<_>>()
-        };
-        for (before, expected) in [
-            (&[400.0, 800.0, 500.0][..], 3),
-            (&[400.0, 801.0, 500.0], 1),
-            (&[9_000.0, 400.0, 500.0], 2),
-            (&[9_000.0, 400.0, 7_000.0], 0),
-            (&[400.0], 1),
-            (&[], 0),
-        ] {
-            assert_eq!(calm(&turns(before)).count(), expected, "{before:?}");
-        }
     }
 }

@@ -150,6 +150,23 @@ impl<'a> Stage<'a> {
         )
     }
 
+    /// Another origin, started with these arguments, and its port.
+    pub(crate) fn another_origin(
+        &mut self,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<(u16, Process)> {
+        let port = self.ports.take()?;
+        let mut command = std::process::Command::new(&self.load);
+        command.args(["origin", "--address", &format!("127.0.0.1:{port}")]);
+        command.args(arguments);
+        let mut process = Process::start(name, &mut command, &self.folder)?;
+        wait_until_ready("an origin", port, "/", "", START_WITHIN, || {
+            look(&mut process, self.interrupted)
+        })?;
+        Ok((port, process))
+    }
+
     /// Who sends requests.
     pub(crate) fn sender(&self) -> Sender<'a> {
         Sender::new(self.load.clone(), self.folder.clone(), self.interrupted)

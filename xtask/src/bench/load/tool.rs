@@ -38,6 +38,9 @@ pub(crate) struct Load {
 pub(crate) struct Counted {
     pub(crate) done: u64,
     pub(crate) failed: u64,
+    /// Responses that are not 2xx; they count as failed, too.
+    pub(crate) non2xx: u64,
+    pub(crate) non2xx_p99_us: f64,
     /// Responses whose stamp was not that of their request.
     pub(crate) mixed: u64,
     pub(crate) per_second: f64,
@@ -91,6 +94,8 @@ impl Counted {
         Some(Self {
             done: count("done")?,
             failed: count("non2xx")? + count("errors")?,
+            non2xx: count("non2xx")?,
+            non2xx_p99_us: number("non2xx_p99_us")?,
             mixed: count("mixed")?,
             per_second: number("rps")?,
             p50_us: number("p50_us")?,
@@ -106,9 +111,10 @@ mod tests {
 
     #[test]
     fn failures_of_all_kinds_are_added() {
-        let line = r#"{"done":9,"errors":2,"mixed":4,"non2xx":3,"p50_us":1.5,"p999_us":4,"p99_us":3.0,"rps":7.5}"#;
+        let line = r#"{"done":9,"errors":2,"mixed":4,"non2xx":3,"non2xx_p99_us":2.5,"p50_us":1.5,"p999_us":4,"p99_us":3.0,"rps":7.5}"#;
         let counted = Counted::parse(line).unwrap();
         assert_eq!((counted.done, counted.failed, counted.mixed), (9, 5, 4));
+        assert_eq!((counted.non2xx, counted.non2xx_p99_us), (3, 2.5));
         assert_eq!(counted.p999_us, 4.0);
         assert!(Counted::parse("{}").is_none());
     }
