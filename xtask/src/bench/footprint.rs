@@ -48,6 +48,10 @@ const WORKERS: u32 = 2;
 /// Clients that are connected and silent at the end.
 const SILENT: u32 = 1_000;
 
+/// For how long, before memory is looked at: what a client's next request needs is
+/// kept ready for a second.
+const SILENT_FOR: Duration = Duration::from_secs(3);
+
 /// How long a start may take at most.
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -200,6 +204,7 @@ impl<'a> House<'a> {
         println!("{SILENT} silent clients");
         let clients = (0..SILENT).map(|_| silent_client(self.port));
         let clients = clients.collect::<Result<Vec<_>>>()?;
+        sleep(SILENT_FOR);
         let each = (resident() - loaded) * 1024.0 / f64::from(SILENT);
         drop(clients);
         Ok(vec![
