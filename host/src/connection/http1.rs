@@ -41,7 +41,7 @@ pub(super) async fn serve<T>(stream: T, client: &Client) -> Option<Rewound<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let Client { worker, pulse, .. } = client;
+    let pulse = &client.pulse;
     let (mut stream, heads) = Strict::new(stream, pulse);
     pulse.speaks(Speaks::Http1);
     let mut timer = pulse.timer();

@@ -14,6 +14,7 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
+use super::gate::ClientSeat;
 use crate::{config::Limits, observe::Refused, worker::Worker};
 
 /// What of a client is waited for.

@@ -51,7 +51,7 @@ impl Refused {
         matches!(self, Self::ControlFrames | Self::SmallFrames | Self::Resets)
     }
 
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Framing,
         Self::Host,
         Self::Path,

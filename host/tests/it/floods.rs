@@ -215,7 +215,7 @@ fn fields_that_are_short_on_the_wire_and_long_in_memory_are_bounded() {
     const CONNECTIONS: u64 = 20;
     const STREAMS: u32 = 200;
     let upstream = Upstream::start("a");
-    let gateway = start(&upstream, "");
+    let gateway = start(&upstream, "limits: { flood_penalty: 0s }\n");
     assert_eq!(gateway.get("/").status, 200);
     for (name, count, most) in [("of too many fields", 400, 10), ("cookies", 3_000, 10)] {
         let before = resident_memory(gateway.pid());

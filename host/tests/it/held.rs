@@ -8,7 +8,7 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 fn start(upstream: &Upstream, limits: &str) -> Gateway {
     let route = one_route(&[upstream.address], "", "");
-    Gateway::start(&[], &format!("workers: 1\nlimits: {{ {limits} }}\n{route}"))
+    Gateway::start(&[], &format!("limits: {{ {limits} }}\n{route}"))
 }
 
 /// Connections, and what each of them holds; `begin` has each do something.

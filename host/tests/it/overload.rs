@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Gateway, Http2, Upstream, Wire, eventually, one_route};
+use crate::support::{Gateway, Upstream, Wire, eventually, one_route};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 fn start(upstream: &Upstream, limits: &str) -> Gateway {
     let route = one_route(&[upstream.address], "", "");
-    Gateway::start(&[], &format!("workers: 1\nlimits: {{ {limits} }}\n{route}"))
+    Gateway::start(&[], &format!("limits: {{ {limits} }}\n{route}"))
 }
 
 fn refused(gateway: &Gateway) -> f64 {
@@ -20,34 +20,37 @@ fn refused(gateway: &Gateway) -> f64 {
 
 #[test]
 fn a_worker_has_so_many_requests_and_answers_503_to_more() {
+    const CLIENTS: usize = 40;
     let upstream = Upstream::start("a");
     let gateway = start(&upstream, "requests: 3");
     upstream.delay(Duration::from_secs(2));
-    let mut held: Vec<Wire> = (0..3).map(|_| Wire::connect(gateway.address)).collect();
-    held.iter_mut().for_each(|wire| wire.send(GET));
-    eventually("they are under way", || upstream.hits() == 3);
-    let mut more = Wire::connect(gateway.address);
-    for number in 1..=5 {
-        more.send(GET);
-        let reply = more.reply();
-        assert_eq!(reply.status, 503);
-        assert_eq!(reply.header("retry-after"), "1");
-        assert!(reply.text().contains("as many requests at once"));
-        assert_eq!(refused(&gateway), f64::from(number));
-    }
-    let http2 = Http2::connect(gateway.address, "a.example");
-    let whole = http2.send("GET", "/", &[], "").expect("a reply");
-    assert_eq!(whole.reply.status, 503);
-    assert_eq!(upstream.hits(), 3, "nobody else is asked");
-    // Each that ends makes room, also by leaving.
-    held.pop();
-    upstream.delay(Duration::ZERO);
-    eventually("there is room again", || {
-        more.send(GET);
-        more.reply().status == 200
+    let mut wires: Vec<Wire> = (0..CLIENTS)
+        .map(|_| Wire::connect(gateway.address))
+        .collect();
+    wires.iter_mut().for_each(|wire| wire.send(GET));
+    eventually("all are under way or refused", || {
+        upstream.hits() + refused(&gateway) as usize == CLIENTS
     });
-    for mut wire in held {
-        assert_eq!(wire.reply().status, 200);
+    let under_way = upstream.hits();
+    // Of two workers, one of which may have got next to no connection.
+    assert!((3..=6).contains(&under_way), "{under_way}");
+    upstream.delay(Duration::ZERO);
+    let mut answered = 0;
+    for wire in &mut wires {
+        let reply = wire.reply();
+        match reply.status {
+            200 => answered += 1,
+            status => {
+                assert_eq!(status, 503);
+                assert_eq!(reply.header("retry-after"), "1");
+                assert!(reply.text().contains("as many requests at once"));
+            }
+        }
+    }
+    assert_eq!(answered, under_way, "who was refused asks nobody else");
+    for wire in &mut wires {
+        wire.send(GET);
+        assert_eq!(wire.reply().status, 200, "there is room again");
     }
 }
 

@@ -19,7 +19,7 @@ use anyhow::{Result, ensure};
 use super::{
     arguments::Edge,
     edge_bytes as bytes, edge_report,
-    flooder::{Flooders, Sent},
+    flooder::{self, Flooders, Sent},
     overload::{self, Overload},
     report,
     sender::Load,
@@ -35,7 +35,7 @@ const PATH: &str = "/fine";
 /// How long the bystander asks around connections that stall.
 const STALLED_FOR: Duration = Duration::from_secs(25);
 /// Connections and streams of the bomb.
-const BOMBS: usize = 20;
+const BOMBS: u8 = 20;
 const STREAMS: u32 = 200;
 /// Fields of one request of it.
 const FIELDS: usize = 400;
@@ -178,8 +178,11 @@ fn bomb(gateway: &Gateway) -> Result<Bomb> {
     let before = gateway.memory().0;
     let request = bytes::bomb(STREAMS, FIELDS);
     let mut open = Vec::new();
-    for _ in 0..BOMBS {
-        let mut stream = connect(gateway)?;
+    for number in 0..BOMBS {
+        // More requests than a connection may have are a flood: what comes next
+        // comes from somebody else.
+        let from = Ipv4Addr::new(127, 0, 1, 1 + number);
+        let mut stream = flooder::connect(from, gateway.port)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.write_all(&request)?;
         ensure!(bytes::is_through(&mut stream), "a bomb was not looked at");

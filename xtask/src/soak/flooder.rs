@@ -87,7 +87,8 @@ fn pour(stream: &mut TcpStream, bytes: &[u8]) -> u64 {
     sent
 }
 
-fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+/// Connects from another address of this machine.
+pub(crate) fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
     let patience = Some(Duration::from_secs(1));
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;
