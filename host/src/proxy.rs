@@ -24,7 +24,7 @@ mod way;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -35,7 +35,7 @@ use flight::Flight;
 use pump::Pump;
 use refusal::Refusal;
 pub use tunnel::Tunnel;
-use upgrade::{Asked, Upgrade};
+use upgrade::Asked;
 
 use crate::{
     body::RequestBody,
@@ -294,42 +294,9 @@ async fn finish(
     }
     if let Some(upgrade) = flight.upgrade.take() {
         let head = ResponseHead { status, headers };
-        return changed(flight, *upgrade, head, content, timeout);
+        return upgrade.answer(flight, head, content, timeout);
     }
     response(status, headers, &flight.request_id(), |_| {
-        ResponseBody::new(content, flight, timeout)
-    })
-}
-
-/// The response to a request that asked to change to another protocol: it did, or
-/// the response is like any other.
-fn changed(
-    mut flight: Box<Flight>,
-    upgrade: Upgrade,
-    mut head: ResponseHead,
-    mut content: Content,
-    timeout: Duration,
-) -> Response<ResponseBody> {
-    let id = flight.request_id();
-    let switched = match &mut content {
-        Content::Upstream(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
-            body.take_switched()
-        }
-        _ => None,
-    };
-    if let Some(switched) = switched {
-        let idle = upgrade.idle;
-        upgrade.say(&mut head);
-        return response(head.status, head.headers, &id, |_| {
-            ResponseBody::tunnel(Tunnel::new(flight, switched, idle))
-        });
-    }
-    if upgrade.misleads(head.status) {
-        // A filter's doing: of a service such a status is refused before.
-        (head, content) = stopped(&mut flight, Error::Upstream.into());
-        flight.outcome.status = head.status.as_u16();
-    }
-    response(head.status, head.headers, &id, |_| {
         ResponseBody::new(content, flight, timeout)
     })
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header,
+    request::Parts,
 };
 use hyper::ext::Protocol;
 
+use super::{Flight, ResponseBody, Tunnel, body::Content, response, stopped};
 use crate::{exchange::ResponseHead, respond::Error, upstream::websocket_accept};
 
 const WEBSOCKET: &str = "websocket";
@@ -108,7 +110,7 @@ pub(super) struct Upgrade {
     /// speaks HTTP/2, where there is none (RFC 8441 §5).
     key: Option<String>,
     /// How long the tunnel may be without a byte.
-    pub(super) idle: Duration,
+    idle: Duration,
     /// What the service has changed to.
     chosen: Option<HeaderValue>,
 }
@@ -160,7 +162,7 @@ impl Upgrade {
     }
 
     /// Makes the head that says so to the client.
-    pub(super) fn say(self, head: &mut ResponseHead) {
+    fn say(self, head: &mut ResponseHead) {
         let headers = &mut head.headers;
         // There is no body, whatever a service says of it (RFC 9110 §8.6).
         headers.remove(header::CONTENT_LENGTH);
@@ -175,9 +177,41 @@ impl Upgrade {
         }
     }
 
+    /// The response to the request: it did change, or the response is like any other.
+    pub(super) fn answer(
+        self,
+        mut flight: Box<Flight>,
+        mut head: ResponseHead,
+        mut content: Content,
+        timeout: Duration,
+    ) -> Response<ResponseBody> {
+        let id = flight.request_id();
+        let switched = match &mut content {
+            Content::Upstream(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                body.take_switched()
+            }
+            _ => None,
+        };
+        if let Some(switched) = switched {
+            let idle = self.idle;
+            self.say(&mut head);
+            return response(head.status, head.headers, &id, |_| {
+                ResponseBody::tunnel(Tunnel::new(flight, switched, idle))
+            });
+        }
+        if self.misleads(head.status) {
+            // A filter's doing: of a service such a status is refused before.
+            (head, content) = stopped(&mut flight, Error::Upstream.into());
+            flight.outcome.status = head.status.as_u16();
+        }
+        response(head.status, head.headers, &id, |_| {
+            ResponseBody::new(content, flight, timeout)
+        })
+    }
+
     /// Whether the client would take this status for the beginning of a tunnel,
     /// though there is none.
-    pub(super) fn misleads(&self, status: StatusCode) -> bool {
+    fn misleads(&self, status: StatusCode) -> bool {
         match self.key {
             Some(_) => status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS,
             None => status == StatusCode::SWITCHING_PROTOCOLS,
