@@ -174,8 +174,7 @@ pub struct Limits {
     /// Connections of one listener from one client. Default 10,000; more are closed
     /// at once.
     pub connections_per_client: usize,
-    /// How long a client gets no connection after one of its has been ended as a
-    /// flood of HTTP/2 frames. Default 1 s; zero if it may come again at once.
+    /// How long a client gets no connection after a flood of HTTP/2 frames. Default 1 s.
     pub flood_penalty: Duration,
     /// Requests of one worker at the same time, each to the end of its answer.
     /// Default 50,000; above it 503.

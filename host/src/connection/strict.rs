@@ -10,16 +10,19 @@
 //! It can wait for a head by itself ([`Strict::poll_begun`]), so that the library,
 //! which has large buffers from its beginning, is not there before one has come.
 
+mod heads;
+
 use std::{
-    cell::{Cell, RefCell},
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+pub(super) use heads::Heads;
 
 use super::{
     framing::{Framing, Most, PREFACE, TOO_LARGE, Then},
@@ -37,42 +40,6 @@ const READ: usize = 4 << 10;
 /// Bytes that are read and forgotten after a head was refused, so that the client
 /// gets to see the answer instead of a reset connection.
 const FORGOTTEN: usize = 256 << 10;
-
-/// What is known of heads besides what the library says: to be asked when it hands
-/// over a request, and told when that is answered.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Heads(Rc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    /// What was wrong with the head in whose place another stands.
-    fault: RefCell<Option<Error>>,
-    /// Heads that the library has handed over.
-    begun: Cell<u64>,
-    /// The number of the head behind which all waits; 0 if nothing does.
-    waits: Cell<u64>,
-    waiting: RefCell<Option<Waker>>,
-}
-
-impl Heads {
-    /// The number of the request that comes now, and why it was refused; none if it
-    /// is the client's. For each request once, and in their order.
-    pub(super) fn begin(&self) -> (u64, Option<Error>) {
-        self.0.begun.update(|begun| begun + 1);
-        (self.0.begun.get(), self.0.fault.take())
-    }
-
-    /// The request of this number is answered, and goes on to be HTTP: what came
-    /// behind it is the next one.
-    pub(super) fn goes_on(&self, number: u64) {
-        if self.0.waits.get() == number {
-            self.0.waits.set(0);
-            if let Some(waker) = self.0.waiting.borrow_mut().take() {
-                waker.wake();
-            }
-        }
-    }
-}
 
 /// A connection that is read along.
 pub(super) struct Strict<S> {
