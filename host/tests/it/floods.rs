@@ -170,6 +170,9 @@ fn who_has_flooded_gets_no_connection_for_a_while() {
     let limits = "limits: { flood_penalty: 400ms, http2: { control_frames: 20 } }\n";
     let gateway = start(&upstream, limits);
     let bystander = Http2::connect(gateway.address, "a.example");
+    // It is served, and so its connection is there before the flood.
+    let whole = bystander.send("GET", "/", &[], "").expect("a reply");
+    assert_eq!(whole.reply.status, 200);
     let mut client = Frames::connect(gateway.address);
     client.raw(&frame(PING, 0, 0, &[0; 8]).repeat(100));
     while client.next().is_some() {}
