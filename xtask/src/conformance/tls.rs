@@ -53,24 +53,27 @@ fn testssl(stage: &Stage) -> Result<Outcome> {
     let text = said(400, "testssl", &[&how[..], &files, &what].concat())?;
     let json = fs::read_to_string(&record).with_context(|| text.clone())?;
     let found: Vec<Value> = serde_json::from_str(&json).with_context(|| text.clone())?;
-    let is = |finding: &Value, field: &str, words: &[&str]| {
-        words.iter().any(|word| finding[field] == *word)
-    };
-    let above = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
-    let bad = found
-        .iter()
-        .filter(|finding| is(finding, "severity", &above) && !is(finding, "id", &[EXCEPTED]));
-    let bad: Vec<_> = bad
-        .map(|finding| format!("{}: {}", finding["id"], finding["finding"]))
-        .collect();
-    // Both are there only if it has come to its end.
-    let looked = ["TLS1_3", "RC4"].iter().all(|id| {
-        found
-            .iter()
-            .any(|finding| is(finding, "id", &[id]) && is(finding, "severity", &["OK"]))
-    });
+    let bad = above_low(&found);
     let came = if bad.is_empty() { text } else { bad.join("; ") };
-    Ok(Outcome::of(bad.is_empty() && looked, came))
+    Ok(Outcome::of(bad.is_empty() && is_whole(&found), came))
+}
+
+fn above_low(found: &[Value]) -> Vec<String> {
+    let above = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
+    let is_above = |finding: &&Value| above.iter().any(|word| finding["severity"] == *word);
+    let bad = found.iter().filter(is_above);
+    bad.filter(|finding| finding["id"] != EXCEPTED)
+        .map(|finding| format!("{}: {}", finding["id"], finding["finding"]))
+        .collect()
+}
+
+/// Whether it has come to its end, and found what is there.
+fn is_whole(found: &[Value]) -> bool {
+    let good = |id: &str| {
+        let is_good = |finding: &Value| finding["id"] == id && finding["severity"] == "OK";
+        found.iter().any(is_good)
+    };
+    good("TLS1_3") && good("RC4")
 }
 
 pub(super) const QUICK: &[Check] = &[Check {
@@ -103,3 +106,27 @@ pub(super) const QUICK: &[Check] = &[Check {
         Ok(Outcome::of(good, came))
     },
 }];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_above_low_counts_but_for_the_order_of_ciphers() {
+        let finding =
+            |id: &str, severity: &str| json!({ "id": id, "severity": severity, "finding": "f" });
+        let good = [
+            finding("TLS1_3", "OK"),
+            finding("RC4", "OK"),
+            finding("HSTS", "LOW"),
+        ];
+        assert!(is_whole(&good) && above_low(&good).is_empty());
+        assert!(!is_whole(&good[..1]), "it broke off");
+        for severity in ["MEDIUM", "HIGH", "CRITICAL", "FATAL"] {
+            let found = [finding(EXCEPTED, severity), finding("BEAST", severity)];
+            assert_eq!(above_low(&found), ["\"BEAST\": \"f\""]);
+        }
+    }
+}
