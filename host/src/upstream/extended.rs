@@ -5,13 +5,11 @@
 //! (RFC 9113 §5.2), so that a client who does not read would stop everybody else's.
 
 use std::{
-    cell::Cell,
     convert::Infallible,
     error::Error as StdError,
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    rc::Rc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -82,8 +80,8 @@ where
         alive: Alive,
         until: Instant,
     ) -> Result<Option<Self>, ConnectError> {
-        let greeted = Rc::new(Cell::new(false));
-        let stream = TokioIo::new(Greeted::new(stream, Rc::clone(&greeted)));
+        let (greet, greeted) = oneshot::channel();
+        let stream = TokioIo::new(Greeted::new(stream, greet));
         let (sender, connection) = multiplexed::builder(bounds)
             .handshake(stream)
             .await
@@ -93,16 +91,19 @@ where
         spawn_local(async move {
             let _alive = alive;
             let mut connection = pin!(connection);
-            let mut tell = Some(tell);
+            let mut greeting = Some((greeted, tell));
             let mut serving = pin!(poll_fn(|cx| {
-                let polled = connection.as_mut().poll(cx);
-                if greeted.get()
-                    && let Some(tell) = tell.take()
+                let came = greeting
+                    .as_mut()
+                    .map(|(greeted, _)| Pin::new(greeted).poll(cx));
+                if let Some(Poll::Ready(greeted)) = came
+                    && let Some((_, tell)) = greeting.take()
+                    && greeted.is_ok()
                 {
                     // Nobody listens who does not wait any more.
                     let _ = tell.send(connection.is_extended_connect_protocol_enabled());
                 }
-                polled
+                connection.as_mut().poll(cx)
             }));
             let ended = tokio::select! {
                 ended = &mut serving => Some(ended),
@@ -223,15 +224,18 @@ impl<B> AsyncWrite for Tunnelled<B> {
     }
 }
 
-/// A stream of which it is noted when its first frame has come, which is that of the
+/// A stream of which it is told when its first frame has come, which is that of the
 /// settings (RFC 9113 §3.4): the library says what is in them, and not that they came.
+///
+/// Whoever is told is another task of the same thread, and so finds them taken: they
+/// are, by whoever reads them here, before it lets others go on.
 struct Greeted {
     stream: Box<dyn Stream>,
     /// The length of the frame, byte by byte.
     length: Vec<u8>,
     /// Bytes before its end, once that is known.
     left: usize,
-    greeted: Rc<Cell<bool>>,
+    greet: Option<oneshot::Sender<()>>,
 }
 
 /// The bytes of a frame's length, and those behind it before its payload.
@@ -239,12 +243,12 @@ const LENGTH: usize = 3;
 const REST_OF_HEAD: usize = 6;
 
 impl Greeted {
-    fn new(stream: Box<dyn Stream>, greeted: Rc<Cell<bool>>) -> Self {
+    fn new(stream: Box<dyn Stream>, greet: oneshot::Sender<()>) -> Self {
         Self {
             stream,
             length: Vec::with_capacity(LENGTH),
             left: REST_OF_HEAD,
-            greeted,
+            greet: Some(greet),
         }
     }
 
@@ -259,7 +263,12 @@ impl Greeted {
             self.left += u32::from_be_bytes([0, a, b, c]) as usize;
         }
         self.left = self.left.saturating_sub(rest.len());
-        self.greeted.set(self.left == 0);
+        if self.left == 0
+            && let Some(greet) = self.greet.take()
+        {
+            // Nobody listens who does not wait any more.
+            let _ = greet.send(());
+        }
     }
 }
 
@@ -271,7 +280,7 @@ impl AsyncRead for Greeted {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if !self.greeted.get() {
+        if self.greet.is_some() {
             self.came(&buffer.filled()[before..]);
         }
         Poll::Ready(Ok(()))
@@ -318,16 +327,16 @@ mod tests {
             ]
             .concat();
             for cut in 1..=frame.len() {
-                let greeted = Rc::new(Cell::new(false));
+                let (greet, mut greeted) = oneshot::channel();
                 let (stream, _other) = tokio::io::duplex(1);
-                let mut stream = Greeted::new(Box::new(stream), Rc::clone(&greeted));
+                let mut stream = Greeted::new(Box::new(stream), greet);
                 let (last, before) = frame.split_last().expect("a frame");
                 for part in before.chunks(cut) {
                     stream.came(part);
-                    assert!(!greeted.get(), "{length}, {cut}");
+                    assert!(greeted.try_recv().is_err(), "{length}, {cut}");
                 }
                 stream.came(&[*last]);
-                assert!(greeted.get(), "{length}, {cut}");
+                assert!(greeted.try_recv().is_ok(), "{length}, {cut}");
             }
         }
     }

@@ -35,7 +35,7 @@ fn http1() -> Scripted {
     Scripted::start(|mut wire| {
         wire.head();
         wire.send(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\
              transfer-encoding: chunked\r\n\r\n4\r\none\n\r\n",
         );
         wire.is_silent_for(SHORT * 3);
