@@ -116,7 +116,7 @@ fn mistakes_of_the_whole_file() {
         ),
         (
             "limits: 5",
-            "3:9: limits: expected a map, found a number\n  hint: its keys are: request_head, request_headers, request_body, head_timeout, handshake_timeout, connections, connections_per_client, requests_per_connection, connection_age, keep_alive_timeout, body_timeout, body_total_timeout, write_timeout, stream_timeout, http2, connect_timeout, idle_connections, idle_timeout, tunnel_idle_timeout, drain_timeout, counters, store",
+            "3:9: limits: expected a map, found a number\n  hint: its keys are: request_head, request_headers, request_body, head_timeout, handshake_timeout, connections, connections_per_client, flood_penalty, requests, requests_per_connection, connection_age, keep_alive_timeout, body_timeout, body_total_timeout, write_timeout, stream_timeout, http2, connect_timeout, idle_connections, idle_timeout, tunnel_idle_timeout, drain_timeout, counters, store",
         ),
         (
             "services: {}",
