@@ -178,7 +178,7 @@ pub struct Exchange {
     pub tls: Option<Arc<TlsFacts>>,
     /// How often `Via` named gateways of this kind when the request came to its
     /// filters, this one included: whatever they make of the field, it goes on naming
-    /// as many. 0 where there are no filters.
+    /// as many.
     pub gateways: usize,
     /// The client.
     pub client: ClientAddr,

@@ -229,12 +229,13 @@ impl ClientFields {
     /// that the client sent.
     ///
     /// `Forwarded` and `X-Real-IP` are nobody's word but the gateway's; the latter
-    /// is there only if it was before.
+    /// is there only if it was before. Returns how often `Via` names gateways of this
+    /// kind now.
     ///
     /// # Errors
     ///
     /// The request goes in a circle: it is not to be forwarded.
-    pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) -> Result<(), Loops> {
+    pub fn apply(&self, headers: &mut HeaderMap, host: &HeaderValue) -> Result<usize, Loops> {
         let (mut claims, mut real_ip) = (false, false);
         for name in headers.keys() {
             claims |= is_claim(name);
@@ -257,9 +258,13 @@ impl ClientFields {
         self.client_cert.apply(headers);
         // Nearly all requests come without one, which costs no look at its values.
         let came_through_others = headers.append(header::VIA, VIA);
-        match came_through_others && gateways(headers) > MOST_GATEWAYS {
+        let gateways = match came_through_others {
+            true => gateways(headers),
+            false => 1,
+        };
+        match gateways > MOST_GATEWAYS {
             true => Err(Loops),
-            false => Ok(()),
+            false => Ok(gateways),
         }
     }
 

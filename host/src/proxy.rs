@@ -138,12 +138,9 @@ fn admit(
         // The gateway has answered `Expect: 100-continue` on its own connection.
         headers.remove(header::EXPECT);
     }
-    (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
+    let gateways =
+        (client.apply(&mut headers, &head.host_field)).map_err(|forwarding::Loops| Error::Loop)?;
     headers.insert(X_REQUEST_ID, request_id.0.clone());
-    let gateways = match local.snapshot.route(route).pipeline.is_empty() {
-        true => 0,
-        false => forwarding::gateways(&headers),
-    };
     let exchange = Exchange {
         phase: Phase::Request,
         method: head.method,
@@ -296,9 +293,9 @@ async fn finish(
         let head = ResponseHead { status, headers };
         return upgrade.answer(flight, head, content, timeout);
     }
-    response(status, headers, &flight.request_id(), |_| {
-        ResponseBody::new(content, flight, timeout)
-    })
+    let id = flight.request_id();
+    let body = ResponseBody::new(content, flight, timeout);
+    response(status, headers, &id, body)
 }
 
 /// Puts filters in the way of the response's body. Some of them wait for all of
@@ -348,19 +345,18 @@ fn refused(
     if grpc && grpc::translate(&mut answer.status, &mut answer.headers) {
         answer.body = Bytes::new().into();
     }
-    response(answer.status, answer.headers, &request_id.0, |_| {
-        ResponseBody::local(answer.body)
-    })
+    let body = ResponseBody::local(answer.body);
+    response(answer.status, answer.headers, &request_id.0, body)
 }
 
 fn response(
     status: http::StatusCode,
     mut headers: HeaderMap,
     request_id: &HeaderValue,
-    body: impl FnOnce(()) -> ResponseBody,
+    body: ResponseBody,
 ) -> Response<ResponseBody> {
     headers.insert(X_REQUEST_ID, request_id.clone());
-    let mut response = Response::new(body(()));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.version_mut() = Version::HTTP_11;
     *response.headers_mut() = headers;

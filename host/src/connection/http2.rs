@@ -28,7 +28,7 @@ use super::{
     heads::Heads,
     pulse::{Due, OpenRequest, Pulse, Speaks},
     stall::{Given, Stall},
-    tracked::{Tracked, TrackedStream},
+    tracked::{self, Tracked},
 };
 use crate::{
     config::Limits,
@@ -193,7 +193,7 @@ fn refuse(client: &Client) -> h2::Error {
 async fn run(client: Rc<Client>, changes: OnUpgrade, tunnel: Tunnel, open: OpenRequest) {
     match changes.await {
         Ok(stream) => {
-            let stream = TrackedStream::new(TokioIo::new(stream), open);
+            let stream = tracked::stream(TokioIo::new(stream), open);
             tunnel.run(stream, &[]).await;
         }
         Err(error) => tracing::debug!(peer = %client.peer, "a stream ended: {error}"),

@@ -307,8 +307,8 @@ impl Pulse {
     }
 }
 
-/// How long what a request needs is kept ready for the next one: making it anew
-/// costs about as much as a small part of a request, and whoever asks again asks sooner.
+/// How long what a request needs is kept ready for the next one: whoever asks again
+/// mostly asks sooner.
 const READY: Duration = Duration::from_secs(1);
 
 /// Longer than any time that can be configured.

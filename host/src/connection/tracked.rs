@@ -1,7 +1,6 @@
 //! A response that keeps its request open: a body, or a tunnel over HTTP/2.
 
 use std::{
-    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -9,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::InspectWriter;
 
 use super::{pulse::OpenRequest, stall::Given};
 use crate::proxy::ResponseBody;
@@ -58,45 +57,9 @@ impl Body for Tracked {
 
 /// A stream that is HTTP no longer: each write is a part of what its connection
 /// hands on.
-pub(super) struct TrackedStream<T> {
-    stream: T,
-    open: OpenRequest,
-}
-
-impl<T> TrackedStream<T> {
-    pub(super) fn new(stream: T, open: OpenRequest) -> Self {
-        Self { stream, open }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for TrackedStream<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedStream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if written.is_ready() {
-            self.open.pulse().gave_part();
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+pub(super) fn stream<T>(stream: T, open: OpenRequest) -> impl AsyncRead + AsyncWrite + Unpin
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    InspectWriter::new(stream, move |_: &[u8]| open.pulse().gave_part())
 }

@@ -189,7 +189,8 @@ fn too_late(flight: &mut Flight) -> Failed {
 /// The request as it goes upstream. Its head is copied only if something may
 /// still need it: a retry, or a filter on the way back.
 fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
-    let keep = flight.route().keeps_request_head;
+    let route = flight.route();
+    let (keep, filtered) = (route.keeps_request_head, !route.pipeline.is_empty());
     let Exchange {
         method,
         uri,
@@ -197,7 +198,7 @@ fn request(flight: &mut Flight, body: RequestBody) -> Request<RequestBody> {
         gateways,
         ..
     } = &mut *flight.exchange;
-    if *gateways > 0 {
+    if filtered {
         forwarding::insist(headers, *gateways);
     }
     let mut request = Request::new(body);

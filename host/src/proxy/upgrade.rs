@@ -195,18 +195,16 @@ impl Upgrade {
         if let Some(switched) = switched {
             let idle = self.idle;
             self.say(&mut head);
-            return response(head.status, head.headers, &id, |_| {
-                ResponseBody::tunnel(Tunnel::new(flight, switched, idle))
-            });
+            let body = ResponseBody::tunnel(Tunnel::new(flight, switched, idle));
+            return response(head.status, head.headers, &id, body);
         }
         if self.misleads(head.status) {
             // A filter's doing: of a service such a status is refused before.
             (head, content) = stopped(&mut flight, Error::Upstream.into());
             flight.outcome.status = head.status.as_u16();
         }
-        response(head.status, head.headers, &id, |_| {
-            ResponseBody::new(content, flight, timeout)
-        })
+        let body = ResponseBody::new(content, flight, timeout);
+        response(head.status, head.headers, &id, body)
     }
 
     /// Whether the client would take this status for the beginning of a tunnel,

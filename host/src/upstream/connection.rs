@@ -185,7 +185,7 @@ where
                     let parts = connection.into_parts();
                     let stream = parts.io.into_inner();
                     // Nobody listens where it has not changed.
-                    let _ = tell.send(Switched::new(stream, parts.read_buf, Some(alive)));
+                    let _ = tell.send(Switched::new(stream, parts.read_buf, alive));
                 }
                 Err(error) => tracing::debug!(%error, "upstream connection broke"),
             }

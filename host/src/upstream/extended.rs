@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    task::{Context, Poll, ready},
+    task::Poll,
     time::Duration,
 };
 
@@ -18,20 +18,15 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use hyper::{
-    body::Incoming,
-    client::conn::http2,
-    ext::Protocol,
-    upgrade::{self, Upgraded},
-};
+use hyper::{body::Incoming, client::conn::http2, ext::Protocol, upgrade};
 use hyper_util::rt::TokioIo;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::oneshot,
     task::spawn_local,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::io::InspectReader;
 
 use super::{
     body::{Carrier, UpstreamBody},
@@ -81,9 +76,10 @@ where
         until: Instant,
     ) -> Result<Option<Self>, ConnectError> {
         let (greet, greeted) = oneshot::channel();
-        let stream = TokioIo::new(Greeted::new(stream, greet));
+        let mut greeting = Greeting::new(greet);
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| greeting.came(bytes));
         let (sender, connection) = multiplexed::builder(bounds)
-            .handshake(stream)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(ConnectError::Handshake)?;
         let (tell, told) = oneshot::channel();
@@ -151,11 +147,8 @@ where
         let fault = |_| SendError::framing(Fault::Upgrade);
         let stream = upgrade::on(&mut response).await.map_err(fault)?;
         say(&mut response, &key);
-        let stream = Box::new(Tunnelled {
-            stream: TokioIo::new(stream),
-            _connection: self,
-        });
-        let switched = Switched::new(stream, Bytes::new(), None);
+        let stream = Box::new(TokioIo::new(stream));
+        let switched = Switched::new(stream, Bytes::new(), self);
         Ok(response.map(|incoming| UpstreamBody::switched(incoming, switched)))
     }
 }
@@ -188,71 +181,37 @@ fn say(response: &mut Response<Incoming>, key: &HeaderValue) {
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
 }
 
-/// The bytes of a tunnel, with its connection.
-struct Tunnelled<B> {
-    stream: TokioIo<Upgraded>,
-    _connection: Alone<B>,
-}
-
-impl<B> Unpin for Tunnelled<B> {}
-
-impl<B> AsyncRead for Tunnelled<B> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl<B> AsyncWrite for Tunnelled<B> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// A stream of which it is told when its first frame has come, which is that of the
-/// settings (RFC 9113 §3.4): the library says what is in them, and not that they came.
+/// Tells when the first frame of a connection has come, which is that of the settings
+/// (RFC 9113 §3.4): the library says what is in them, and not that they came.
 ///
 /// Whoever is told is another task of the same thread, and so finds them taken: they
 /// are, by whoever reads them here, before it lets others go on.
-struct Greeted {
-    stream: Box<dyn Stream>,
+struct Greeting {
     /// The length of the frame, byte by byte.
     length: Vec<u8>,
     /// Bytes before its end, once that is known.
     left: usize,
-    greet: Option<oneshot::Sender<()>>,
+    tell: Option<oneshot::Sender<()>>,
 }
 
 /// The bytes of a frame's length, and those behind it before its payload.
 const LENGTH: usize = 3;
 const REST_OF_HEAD: usize = 6;
 
-impl Greeted {
-    fn new(stream: Box<dyn Stream>, greet: oneshot::Sender<()>) -> Self {
+impl Greeting {
+    fn new(tell: oneshot::Sender<()>) -> Self {
         Self {
-            stream,
             length: Vec::with_capacity(LENGTH),
             left: REST_OF_HEAD,
-            greet: Some(greet),
+            tell: Some(tell),
         }
     }
 
+    /// These bytes came.
     fn came(&mut self, bytes: &[u8]) {
+        if self.tell.is_none() {
+            return;
+        }
         let of_length = bytes.len().min(LENGTH - self.length.len());
         let (length, rest) = bytes.split_at(of_length);
         if !length.is_empty() {
@@ -264,44 +223,11 @@ impl Greeted {
         }
         self.left = self.left.saturating_sub(rest.len());
         if self.left == 0
-            && let Some(greet) = self.greet.take()
+            && let Some(tell) = self.tell.take()
         {
             // Nobody listens who does not wait any more.
-            let _ = greet.send(());
+            let _ = tell.send(());
         }
-    }
-}
-
-impl AsyncRead for Greeted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if self.greet.is_some() {
-            self.came(&buffer.filled()[before..]);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Greeted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -328,14 +254,13 @@ mod tests {
             .concat();
             for cut in 1..=frame.len() {
                 let (greet, mut greeted) = oneshot::channel();
-                let (stream, _other) = tokio::io::duplex(1);
-                let mut stream = Greeted::new(Box::new(stream), greet);
+                let mut greeting = Greeting::new(greet);
                 let (last, before) = frame.split_last().expect("a frame");
                 for part in before.chunks(cut) {
-                    stream.came(part);
+                    greeting.came(part);
                     assert!(greeted.try_recv().is_err(), "{length}, {cut}");
                 }
-                stream.came(&[*last]);
+                greeting.came(&[*last]);
                 assert!(greeted.try_recv().is_ok(), "{length}, {cut}");
             }
         }

@@ -2,6 +2,7 @@
 //! connection is then: bytes both ways.
 
 use std::{
+    any::Any,
     error::Error as StdError,
     io,
     pin::Pin,
@@ -35,15 +36,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 pub struct Switched {
     stream: Box<dyn Stream>,
     read: Bytes,
-    _alive: Option<Alive>,
+    /// Dropped with it.
+    _held: Box<dyn Any>,
 }
 
 impl Switched {
-    pub(super) fn new(stream: Box<dyn Stream>, read: Bytes, alive: Option<Alive>) -> Self {
+    pub(super) fn new(stream: Box<dyn Stream>, read: Bytes, held: impl Any) -> Self {
         Self {
             stream,
             read,
-            _alive: alive,
+            _held: Box::new(held),
         }
     }
 

@@ -264,19 +264,10 @@ fn a_body_that_stalls_behind_its_answer_ends_the_connection() {
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }
 
-/// An upstream with a long response.
-fn long() -> Scripted {
-    Scripted::start(|mut wire| {
-        wire.head();
-        wire.send("HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
-        while wire.try_send([b'x'; 1 << 16]) {}
-    })
-}
-
 // Case 33.
 #[test]
 fn who_does_not_read_its_answer_is_let_go() {
-    let upstream = long();
+    let upstream = Scripted::long();
     let route = one_route(&[upstream.address], "", "");
     let gateway = Gateway::start(&[], &format!("limits: {{ write_timeout: 300ms }}\n{route}"));
     let mut wire = Wire::connect(gateway.address);

@@ -164,7 +164,7 @@ const WORKER_MAY_USE: &[&str] = &[
 ];
 
 /// Crates and parts of the standard library, and the only modules that name them.
-const ONLY: [(&str, &[&str]); 12] = [
+const ONLY: [(&str, &[&str]); 13] = [
     ("wasmparser", &["plugin"]),
     ("x509_cert", &["tls"]),
     ("wasmtime", &["plugin"]),
@@ -178,6 +178,7 @@ const ONLY: [(&str, &[&str]); 12] = [
     ("rustls", &["tls"]),
     ("rustls_native_certs", &["tls"]),
     ("tokio_rustls", &["connection", "upstream"]),
+    ("tokio_util", &["connection", "upstream"]),
     ("rustix", &["bench", "plugin"]),
     ("serde", &["admin", "config"]),
 ];

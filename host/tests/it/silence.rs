@@ -145,18 +145,9 @@ fn a_silent_service_is_let_be_for_as_long_as_the_route_says() {
     }
 }
 
-/// A service that says more than anybody takes.
-fn long() -> Scripted {
-    Scripted::start(|mut wire| {
-        wire.head();
-        wire.send("HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
-        while wire.try_send([b'x'; 1 << 16]) {}
-    })
-}
-
 #[test]
 fn a_client_that_takes_nothing_is_let_go_whatever_the_route_says() {
-    let upstream = long();
+    let upstream = Scripted::long();
     let gateway = start(&upstream, "http1");
     let late = || gateway.metric("portcullis_refused_total{reason=\"write_timeout\"}");
     let open = || gateway.metric("portcullis_requests_in_flight{route=\"events\"}");

@@ -25,6 +25,15 @@ struct Shared {
 }
 
 impl Scripted {
+    /// One that says more than anybody takes.
+    pub(crate) fn long() -> Self {
+        Self::start(|mut wire| {
+            wire.head();
+            wire.send("HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
+            while wire.try_send([b'x'; 1 << 16]) {}
+        })
+    }
+
     /// Starts one. The script is run once for each connection, in a thread of
     /// its own.
     pub(crate) fn start(script: impl Fn(Wire) + Send + Sync + 'static) -> Self {
