@@ -32,6 +32,10 @@ use crate::{
     proxy::{self, Alarm, Tunnel},
 };
 
+/// The fields that a head may have by the library's own default, which takes it less
+/// work than any other number.
+const USUAL_HEADERS: usize = 100;
+
 /// Serves a connection to its end. Gives it back, with what was read of it, if
 /// it begins with the preface of HTTP/2 (RFC 9113 §3.3: prior knowledge).
 ///
@@ -134,12 +138,15 @@ where
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, open, None)))
         }
     });
-    let mut connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    builder
         // The pulse has an eye on that, which sees what is held back, too.
         .header_read_timeout(None)
-        .max_headers(limits.request_headers)
-        .max_buf_size(limits.request_head)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_buf_size(limits.request_head);
+    if limits.request_headers != USUAL_HEADERS {
+        builder.max_headers(limits.request_headers);
+    }
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut told = false;
     let ended = poll_fn(|cx| {
         if !told && entered.closing() {

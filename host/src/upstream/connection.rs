@@ -148,7 +148,7 @@ where
         stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         alive: impl Sized + 'static,
     ) -> Result<Self, ConnectError> {
-        let (sender, connection) = http1::Builder::new()
+        let (sender, mut connection) = http1::Builder::new()
             .max_buf_size(HEAD)
             .max_header_size(HEAD)
             .handshake(TokioIo::new(stream))
@@ -156,7 +156,8 @@ where
             .map_err(ConnectError::Handshake)?;
         let task = spawn_local(async move {
             let _alive = alive;
-            if let Err(error) = connection.await {
+            // Where it is: by itself it would have room for it twice.
+            if let Err(error) = (&mut connection).await {
                 tracing::debug!(%error, "upstream connection broke");
             }
         });

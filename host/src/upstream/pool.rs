@@ -229,7 +229,7 @@ where
         }
         // Boxed, since it is rare: it would make every request's future larger.
         match Box::pin(self.open(target)).await {
-            Ok(connected) => endpoint.send_on_new(connected, request).await,
+            Ok(connected) => Box::pin(endpoint.send_on_new(connected, request)).await,
             Err(error) => Err(SendError::connect(error, request)),
         }
     }

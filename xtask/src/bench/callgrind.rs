@@ -36,11 +36,18 @@ pub(crate) fn inclusive(text: &str, prefix: &str) -> BTreeMap<String, u64> {
     costs
 }
 
-/// The cost of all that the program did.
-pub(crate) fn total(text: &str) -> Option<u64> {
-    let mut lines = text.lines().rev();
-    let total = lines.find_map(|line| line.strip_prefix("totals: "));
-    total?.trim().parse().ok()
+/// What the program did in all, of each kind of event that was counted.
+pub(crate) fn totals(text: &str) -> BTreeMap<&str, u64> {
+    let line = |name: &str| {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(name))
+    };
+    let events = line("events: ").unwrap_or_default().split_whitespace();
+    let totals = line("totals: ").unwrap_or_default().split_whitespace();
+    events
+        .zip(totals)
+        .filter_map(|(event, total)| Some((event, total.parse().ok()?)))
+        .collect()
 }
 
 /// `empty_call` of `instructions::path_empty_call`.
@@ -77,6 +84,9 @@ totals: 1595
 ";
         let costs = inclusive(text, "path_");
         assert_eq!(costs, BTreeMap::from([("one".to_owned(), 1_500)]));
-        assert_eq!(total(text), Some(1_595));
+        assert_eq!(totals(text), BTreeMap::from([("Ir", 1_595)]));
+        let cached = "events: Ir DLmr DLmw\nfn=(1) main\n12 5 1 2\ntotals: 5 1 2\n";
+        let expected = BTreeMap::from([("Ir", 5), ("DLmr", 1), ("DLmw", 2)]);
+        assert_eq!(totals(cached), expected);
     }
 }

@@ -1,7 +1,9 @@
 //! Counts the instructions of a whole request: through the gateway as it is run,
-//! over sockets, from the client's bytes to the client's bytes.
+//! over sockets, from the client's bytes to the client's bytes. And what it has to
+//! fetch from memory when there are many at the same time, which takes no more
+//! instructions and may take more time than all of them.
 //!
-//! One worker, one client that keeps its connection and asks again when it was
+//! One worker, clients that keep their connections and ask again when all were
 //! answered, and an origin that answers as often. A start takes more instructions
 //! than many requests, so the gateway runs twice, and what counts is by how much
 //! the run with twice the requests took more. Called by `instructions`.
@@ -23,6 +25,18 @@ use crate::{probe::wait_until_ready, process::Process, workspace};
 
 /// Requests in the first of two runs.
 const REQUESTS: u64 = 1_000;
+
+/// Clients of which each has a request under way.
+const CROWD: usize = 64;
+
+/// The processor that memory is counted for: 32 KiB of code and of data next to it,
+/// 1 MiB behind them, in lines of 64 bytes. Always the same, whatever there is.
+const CACHES: [&str; 4] = [
+    "--cache-sim=yes",
+    "--I1=32768,8,64",
+    "--D1=32768,8,64",
+    "--LL=1048576,16,64",
+];
 
 /// How long a gateway may take to start, and an answer to come, under valgrind.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -48,9 +62,18 @@ routes:
   - { name: all, match: { path: "/{*rest}" }, service: origin }
 "#;
 
-/// Counts those of one request that no filter sees.
-pub(super) fn plain(gateway: &Path) -> Result<u64> {
-    println!("counting whole requests with valgrind, which takes a minute");
+/// What one request takes that no filter sees.
+pub(super) struct Counts {
+    /// Instructions, where it is alone.
+    pub(super) instructions: u64,
+    /// Lines of data that were fetched from behind the caches, where it is one of a
+    /// crowd.
+    pub(super) fetched: u64,
+}
+
+/// Counts what one request takes that no filter sees.
+pub(super) fn plain(gateway: &Path) -> Result<Counts> {
+    println!("counting whole requests with valgrind, which takes two minutes");
     let folder = std::path::absolute(workspace::target().join("instructions"))?;
     fs::create_dir_all(folder.join("plugins"))?;
     let scene = Scene {
@@ -58,9 +81,10 @@ pub(super) fn plain(gateway: &Path) -> Result<u64> {
         folder,
         origin_port: origin()?,
     };
-    let once = scene.run(REQUESTS)?;
-    let twice = scene.run(2 * REQUESTS)?;
-    Ok(twice.saturating_sub(once) / REQUESTS)
+    Ok(Counts {
+        instructions: scene.more_for_one(1, &[], &["Ir"])?,
+        fetched: scene.more_for_one(CROWD, &CACHES, &["DLmr", "DLmw"])?,
+    })
 }
 
 /// What is there for both runs.
@@ -71,8 +95,16 @@ struct Scene {
 }
 
 impl Scene {
-    /// The instructions of a gateway that has answered so many requests.
-    fn run(&self, requests: u64) -> Result<u64> {
+    /// Of events, those that one more request makes.
+    fn more_for_one(&self, clients: usize, options: &[&str], events: &[&str]) -> Result<u64> {
+        let rounds = REQUESTS / clients as u64;
+        let once = self.run(clients, rounds, options, events)?;
+        let twice = self.run(clients, 2 * rounds, options, events)?;
+        Ok(twice.saturating_sub(once) / (rounds * clients as u64))
+    }
+
+    /// The events in a gateway that has answered each client so many times.
+    fn run(&self, clients: usize, rounds: u64, options: &[&str], events: &[&str]) -> Result<u64> {
         let mut ports = Ports::new();
         let (port, admin_port) = (ports.take()?, ports.take()?);
         let configuration = self.folder.join("portcullis.yaml");
@@ -81,10 +113,11 @@ impl Scene {
             .replace("@ADMIN_PORT@", &admin_port.to_string())
             .replace("@ORIGIN_PORT@", &self.origin_port.to_string());
         fs::write(&configuration, text)?;
-        let out = self.folder.join(format!("requests-{requests}.out"));
+        let out = self.folder.join(format!("requests-{clients}-{rounds}.out"));
         let mut command = Command::new("valgrind");
         command
             .args(["--quiet", "--tool=callgrind"])
+            .args(options)
             .arg(format!("--callgrind-out-file={}", out.display()))
             .arg(&self.gateway)
             .args(["run", "--log", "warn", "--config"])
@@ -96,33 +129,48 @@ impl Scene {
                 None => Ok(()),
             }
         })?;
-        ask(port, requests)?;
+        ask(port, clients, rounds)?;
         gateway.stop();
         let counted = fs::read(&out).with_context(|| format!("cannot read {}", out.display()))?;
-        callgrind::total(&String::from_utf8_lossy(&counted))
-            .with_context(|| format!("there is no total in {}", out.display()))
+        let counted = String::from_utf8_lossy(&counted);
+        let totals = callgrind::totals(&counted);
+        let total = events.iter().map(|event| totals.get(event).copied()).sum();
+        Option::<u64>::context(total, format!("{} does not say it all", out.display()))
     }
 }
 
-/// Asks one time after the other, on one connection.
-fn ask(port: u16, requests: u64) -> Result<()> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(WITHIN))?;
-    let mut answer = vec![0; 16 << 10];
-    for _ in 0..requests {
-        stream.write_all(REQUEST)?;
-        let mut length = 0;
-        while !answer[..length].ends_with(b"\n\n") {
-            let read = stream.read(&mut answer[length..])?;
-            ensure!(read > 0, "the gateway closed the connection");
-            length += read;
-        }
-        ensure!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "a request was answered otherwise"
-        );
+/// Asks at the same time on each of some connections, and again when all were answered.
+fn ask(port: u16, clients: usize, rounds: u64) -> Result<()> {
+    let mut streams = Vec::new();
+    for _ in 0..clients {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(WITHIN))?;
+        streams.push(stream);
     }
+    for _ in 0..rounds {
+        for stream in &mut streams {
+            stream.write_all(REQUEST)?;
+        }
+        for stream in &mut streams {
+            expect_answer(stream)?;
+        }
+    }
+    Ok(())
+}
+
+fn expect_answer(stream: &mut TcpStream) -> Result<()> {
+    let mut answer = vec![0; 16 << 10];
+    let mut length = 0;
+    while !answer[..length].ends_with(b"\n\n") {
+        let read = stream.read(&mut answer[length..])?;
+        ensure!(read > 0, "the gateway closed the connection");
+        length += read;
+    }
+    ensure!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "a request was answered otherwise"
+    );
     Ok(())
 }
 
