@@ -52,6 +52,11 @@ const SILENT: u32 = 1_000;
 /// kept ready for a second.
 const SILENT_FOR: Duration = Duration::from_secs(3);
 
+/// The time from client to client where they come one by one: then few of them have
+/// anything kept ready at the same time. Memory that all had goes back to the system
+/// late.
+const ONE_BY_ONE: Duration = Duration::from_millis(10);
+
 /// How long a start may take at most.
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -201,17 +206,41 @@ impl<'a> House<'a> {
         let counted = tool.run(self.port, Mode::Closed, arguments.seconds)?;
         ensure!(counted.failed == 0, "{} requests failed", counted.failed);
         let loaded = resident();
-        println!("{SILENT} silent clients");
-        let clients = (0..SILENT).map(|_| silent_client(self.port));
-        let clients = clients.collect::<Result<Vec<_>>>()?;
-        sleep(SILENT_FOR);
-        let each = (resident() - loaded) * 1024.0 / f64::from(SILENT);
-        drop(clients);
+        let at_once = self.silent(&gateway, Duration::ZERO)?;
+        drop(gateway);
+        let (gateway, _) = self.start()?;
+        tool.run(self.port, Mode::Closed, arguments.seconds)?;
+        let one_by_one = self.silent(&gateway, ONE_BY_ONE)?;
         Ok(vec![
             ("resident when it has started", started, "MiB"),
             ("resident after load on 64 connections", loaded, "MiB"),
-            ("more for each of 1000 silent clients", each, "KiB"),
+            (
+                "more for each of 1000 silent clients, all at once",
+                at_once,
+                "KiB",
+            ),
+            (
+                "more for each of 1000 silent clients, in ten seconds",
+                one_by_one,
+                "KiB",
+            ),
         ])
+    }
+
+    /// How many KiB more it takes for each of some clients that have had their answers.
+    fn silent(&self, gateway: &Process, apart: Duration) -> Result<f64> {
+        let resident = || usage::memory(&[gateway.pid()]).0;
+        println!("{SILENT} silent clients");
+        let before = resident();
+        let clients = (0..SILENT).map(|_| {
+            sleep(apart);
+            silent_client(self.port)
+        });
+        let clients = clients.collect::<Result<Vec<_>>>()?;
+        sleep(SILENT_FOR);
+        let each = (resident() - before) * 1024.0 / f64::from(SILENT);
+        drop(clients);
+        Ok(each)
     }
 }
 
