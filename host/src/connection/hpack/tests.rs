@@ -93,6 +93,41 @@ fn what_is_no_target_is_left_as_it_is() {
     }
 }
 
+/// The names of the two newest entries.
+fn newest(table: &Table) -> [Option<Name>; 2] {
+    [62, 63].map(|place| table.name(place))
+}
+
+/// `:path`, one of one character, and that of an entry that is not there.
+fn names() -> [Name; 3] {
+    [(5, true), (1, false), (0, false)].map(|(length, is_path)| Name::new(length, is_path))
+}
+
+#[test]
+fn an_entry_counts_for_thirty_two_bytes_more_than_it_says() {
+    let [path, other, none] = names();
+    // RFC 7541 §4.1: 5 + 1 + 32 and 1 + 7 + 32.
+    for (size, expected) in [(78, [other, path]), (77, [other, none]), (39, [none, none])] {
+        let mut table = Table::default();
+        table.resize(size);
+        table.add(path, 1);
+        table.add(other, 7);
+        assert_eq!(newest(&table), expected.map(Some), "{size}");
+    }
+}
+
+#[test]
+fn an_entry_larger_than_the_table_empties_it_and_is_not_there() {
+    let [path, other, none] = names();
+    // RFC 7541 §4.4: the largest that fits is 4,096 bytes with its own 32.
+    for (value, expected) in [(4_063, [other, none]), (4_064, [none, none])] {
+        let mut table = Table::default();
+        table.add(path, 1);
+        table.add(other, value);
+        assert_eq!(newest(&table), expected.map(Some), "{value}");
+    }
+}
+
 #[test]
 fn padding_and_priority_are_no_fields() {
     let payload = b"\x03\x44\x01#\x01\x44\x44\x02/#\x44\x01#";
