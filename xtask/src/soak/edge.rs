@@ -36,7 +36,7 @@ const PATH: &str = "/fine";
 const STALLED_FOR: Duration = Duration::from_secs(25);
 /// Connections and streams of the bomb.
 const BOMBS: u8 = 20;
-const STREAMS: u32 = 200;
+const STREAMS: u32 = 100;
 /// Fields of one request of it.
 const FIELDS: usize = 400;
 
@@ -185,7 +185,10 @@ fn bomb(gateway: &Gateway) -> Result<Bomb> {
         let mut stream = flooder::connect(from, gateway.port)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.write_all(&request)?;
-        ensure!(bytes::is_through(&mut stream), "a bomb was not looked at");
+        ensure!(
+            bytes::is_through(&mut stream),
+            "a connection was not served that asks for no more than it may"
+        );
         open.push(stream);
     }
     let held = (gateway.memory().0 - before) * f64::from(1 << 20);

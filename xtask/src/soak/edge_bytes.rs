@@ -72,7 +72,7 @@ pub(crate) fn bomb(streams: u32, fields: usize) -> Vec<u8> {
     bytes
 }
 
-/// Waits until a ping is answered, or the connection ends with a word.
+/// Waits until a ping is answered; false if the connection ends before, or is to end.
 pub(crate) fn is_through(stream: &mut TcpStream) -> bool {
     let mut head = [0; 9];
     while stream.read_exact(&mut head).is_ok() {
@@ -81,8 +81,10 @@ pub(crate) fn is_through(stream: &mut TcpStream) -> bool {
         if stream.read_exact(&mut payload).is_err() {
             return false;
         }
-        if head[3] == GOAWAY || head[3] == PING && payload == b"are you?" {
-            return true;
+        match head[3] {
+            GOAWAY => return false,
+            PING if payload == b"are you?" => return true,
+            _ => {}
         }
     }
     false

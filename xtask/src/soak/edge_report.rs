@@ -213,7 +213,7 @@ fn stalled_text(stalled: &Stalled) -> String {
 
 fn bomb_text(bomb: &Bomb) -> String {
     format!(
-        "Requests of 400 fields of one byte each, 200 on a connection without a window: {} bytes sent, \
+        "Requests of 400 fields of one byte each, 100 on a connection without a window: {} bytes sent, \
          {:.0} held, {:.1} per byte.\n\n",
         bomb.sent,
         bomb.held,
