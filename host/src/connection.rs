@@ -28,6 +28,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 
 pub use entrance::Entrance;
 pub use open::Open;
@@ -144,8 +145,14 @@ async fn welcome(
             let stream = Watched::new(stream, &client.pulse);
             serve(stream, client).await;
         }
-        // Boxed, since the handshake's state would make every task larger.
-        Some(tls) => Box::pin(secured(&tls, stream, client)).await,
+        // Boxed, since its state would make every task larger. That of the handshake
+        // goes with its box.
+        Some(tls) => {
+            let shaken = Box::pin(shake_hands(&tls, stream, client)).await;
+            if let Some((stream, client)) = shaken {
+                Box::pin(secured(stream, client)).await;
+            }
+        }
     }
 }
 
@@ -167,19 +174,25 @@ fn client_fields(peer: SocketAddr, scheme: Scheme, entrance: &Entrance) -> Clien
     fields
 }
 
-/// Shakes hands, and serves what comes then.
-async fn secured(tls: &ServerTls, stream: TcpStream, mut client: Client) {
+/// Shakes hands, and learns who the client is. None if that fails.
+async fn shake_hands(
+    tls: &ServerTls,
+    stream: TcpStream,
+    mut client: Client,
+) -> Option<(Box<TlsStream<TcpStream>>, Client)> {
     let worker = &client.worker;
     let shaken = tokio::select! {
         biased;
         shaken = handshake(tls, stream, worker.limits().handshake_timeout) => shaken,
-        () = client.entered.closes() => return,
+        () = client.entered.closes() => return None,
     };
     let stream = match shaken {
-        Ok(stream) => stream,
+        // In a box, since it is large, and handed on from stage to stage.
+        Ok(stream) => Box::new(stream),
         Err(error) => {
             worker.metrics().handshake_failed();
-            return tracing::debug!(peer = %client.peer, "the TLS handshake failed: {error}");
+            tracing::debug!(peer = %client.peer, "the TLS handshake failed: {error}");
+            return None;
         }
     };
     let session = stream.get_ref().1;
@@ -187,7 +200,12 @@ async fn secured(tls: &ServerTls, stream: TcpStream, mut client: Client) {
     if tls.forwards() {
         client.fields.show_certificate(client_cert(session));
     }
-    let http2 = is_http2(session);
+    Some((stream, client))
+}
+
+/// Serves what comes behind a handshake.
+async fn secured(stream: Box<TlsStream<TcpStream>>, client: Client) {
+    let http2 = is_http2(stream.get_ref().1);
     let stream = Watched::new(stream, &client.pulse);
     match http2 {
         true => http2::serve(stream, client).await,
