@@ -37,8 +37,9 @@ const TIMES: u64 = 1_000;
 /// By how much a count may be above or below that of the last time, in percent.
 const TOLERANCE: f64 = 5.0;
 
-/// The same for lines: which of them meet in a cache is for their addresses to say.
-const TOLERANCE_OF_LINES: f64 = 15.0;
+/// The same for lines: which of them meet in a cache is for their addresses to say, and
+/// on a busy machine what the gateway does now and then is done between more of them.
+const TOLERANCE_OF_LINES: f64 = 30.0;
 
 /// What is to be done with the counts.
 #[derive(clap::Args, Default)]
@@ -199,8 +200,8 @@ mod tests {
         }
         let known = counts(&[(FETCHED, 100)]);
         for (now, expected) in [
-            (&[(FETCHED, 114)][..], &[][..]),
-            (&[(FETCHED, 116)], &["lines_fetched_of_64 by +16.0 %"]),
+            (&[(FETCHED, 129)][..], &[][..]),
+            (&[(FETCHED, 131)], &["lines_fetched_of_64 by +31.0 %"]),
         ] {
             assert_eq!(strayed(&counts(now), &known), expected);
         }
