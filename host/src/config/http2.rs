@@ -23,7 +23,7 @@ pub struct Http2Limits {
     pub connection_window: u32,
     /// Bytes of one response that may wait to be sent. Default 64 KiB.
     pub send_buffer: usize,
-    /// Bytes of the heads of all requests together. Default 512 KiB.
+    /// Bytes of the heads of all requests together. Default 1 MiB.
     pub heads: usize,
     /// Requests that were taken back before anybody looked at them; more close
     /// the connection. Default 20.
@@ -50,7 +50,7 @@ impl Http2Limits {
         stream_window: 256 << 10,
         connection_window: 1 << 20,
         send_buffer: 64 << 10,
-        heads: 512 << 10,
+        heads: 1 << 20,
         resets: 20,
         control_frames: 1_000,
         small_frames: 10_000,
