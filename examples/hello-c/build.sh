@@ -24,8 +24,10 @@ for tool in clang cargo rustc; do
   command -v "$tool" >/dev/null || skip "there is no $tool"
 done
 host=$(rustc -vV | sed -n 's/^host: //p')
-linker=$(rustc --print sysroot)/lib/rustlib/$host/bin/wasm-component-ld
-[ -x "$linker" ] || skip "Rust has no wasm-component-ld"
+tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
+linker=$tools/wasm-component-ld
+wasm_ld=$tools/gcc-ld/wasm-ld
+[ -x "$linker" ] && [ -x "$wasm_ld" ] || skip "Rust has no wasm-component-ld or no wasm-ld"
 echo '#include <stdlib.h>' | clang --target=wasm32-wasi -fsyntax-only -xc - 2>/dev/null ||
   skip "clang finds no wasi-libc"
 
@@ -54,7 +56,7 @@ done
 
 # `wasi-adapter none`: nothing here calls WASI.
 libraries=$(clang --target=wasm32-wasi -print-file-name=libc.a)
-"$linker" --no-entry --gc-sections --strip-all --wasi-adapter none -o "$work/hello-c.wasm" \
+"$linker" --wasm-ld-path "$wasm_ld" --no-entry --gc-sections --strip-all --wasi-adapter none -o "$work/hello-c.wasm" \
   "$work/filter.o" "$work/hello.o" "$work/hello_component_type.o" "$libraries"
 
 # Renamed into place, so that a gateway that watches never sees half of it.
