@@ -53,8 +53,7 @@ const SILENT: u32 = 1_000;
 const SILENT_FOR: Duration = Duration::from_secs(3);
 
 /// The time from client to client where they come one by one: then few of them have
-/// anything kept ready at the same time. Memory that all had goes back to the system
-/// late.
+/// anything kept ready at the same time.
 const ONE_BY_ONE: Duration = Duration::from_millis(10);
 
 /// How long a start may take at most.

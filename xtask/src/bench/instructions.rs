@@ -2,8 +2,9 @@
 //! request take that are ours, and what it fetches from memory as one of many, held
 //! against those of the last time.
 //!
-//! Counts are the same on a busy machine as on an idle one, so a change that
-//! makes a path longer fails a test and not somebody's patience. The paths are
+//! Instructions are as many on a busy machine as on an idle one, so a change that
+//! makes a path longer fails a test and not somebody's patience. Lines differ by a
+//! fifth from run to run; what they are there to find makes them two thirds more. The paths are
 //! the functions of `benches/examples/instructions.rs`, and whole requests
 //! (`requests`); valgrind counts.
 

@@ -134,8 +134,8 @@ impl Scene {
         let counted = fs::read(&out).with_context(|| format!("cannot read {}", out.display()))?;
         let counted = String::from_utf8_lossy(&counted);
         let totals = callgrind::totals(&counted);
-        let total = events.iter().map(|event| totals.get(event).copied()).sum();
-        Option::<u64>::context(total, format!("{} does not say it all", out.display()))
+        let total: Option<u64> = events.iter().map(|event| totals.get(event).copied()).sum();
+        total.with_context(|| format!("{} does not say it all", out.display()))
     }
 }
 
