@@ -8,9 +8,12 @@
 //! What a client is sent makes up for frames of its own: a window is given again
 //! for each part of a body, and messages of a byte are answered by messages. So a
 //! stream both ways is no flood, however small its messages are.
+//!
+//! And what is none yet comes in turns, so that others have theirs.
 
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::{
     io,
@@ -20,7 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turn::Turn;
 
 use super::{
     hpack::Targets,
@@ -124,6 +129,7 @@ pub(super) struct Frames {
     resets: Rate,
     small: Rate,
     flood: Option<Refused>,
+    turn: Rc<Turn>,
 }
 
 impl Frames {
@@ -142,11 +148,12 @@ impl Frames {
             resets: Rate::new(limits.control_frames),
             small: Rate::new(limits.small_frames),
             flood: None,
+            turn: Rc::new(Turn::new()),
         }
     }
 
     /// Looks at what comes next. Fewer bytes than there are: a flood, that began
-    /// before what is left.
+    /// before what is left, or the end of a turn.
     fn feed(&mut self, bytes: &mut [u8]) -> usize {
         let mut good = 0;
         while good < bytes.len() {
@@ -158,7 +165,7 @@ impl Frames {
                 if self.fields {
                     self.targets.feed(&mut left[..step]);
                 }
-            } else if self.length == 0 && self.flood.is_some() {
+            } else if self.length == 0 && (self.flood.is_some() || self.turn.is_over()) {
                 return good;
             } else {
                 let step = left.len().min(9 - self.length);
@@ -202,6 +209,7 @@ impl Frames {
             self.targets.frame(flags, self.rest);
         }
         self.flood = self.flood.or(flood);
+        self.turn.frame(if self.fields { self.rest } else { 0 });
     }
 
     /// The client was sent so many parts of bodies, and so many KiB in all.
@@ -229,6 +237,8 @@ pub(super) struct Counted<T> {
     stream: T,
     frames: Frames,
     pulse: Rc<Pulse>,
+    /// What was read, and is for another turn.
+    later: Bytes,
     /// Bytes to the client that have not made up for anything yet.
     sent: usize,
     /// What is left of the stand-in. None: there is no flood.
@@ -241,9 +251,31 @@ impl<T> Counted<T> {
             stream,
             frames: Frames::new(&pulse.limits().http2),
             pulse: Rc::clone(pulse),
+            later: Bytes::new(),
             sent: 0,
             stand_in: None,
         }
+    }
+
+    /// Looks at what was read, from this place on, and keeps what is not to be handed
+    /// on in this turn.
+    fn look(&mut self, buffer: &mut ReadBuf<'_>, from: usize) {
+        let read = &mut buffer.filled_mut()[from..];
+        let good = self.frames.feed(read);
+        match self.later.is_empty() {
+            true => self.later = Bytes::copy_from_slice(&read[good..]),
+            false => self.later.advance(good),
+        }
+        if self.later.is_empty() {
+            // What is left of it would hold its memory.
+            self.later = Bytes::new();
+        }
+        buffer.set_filled(from + good);
+    }
+
+    /// To be told whenever the connection's task is polled.
+    pub(super) fn turn(&self) -> Rc<Turn> {
+        Rc::clone(&self.frames.turn)
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
@@ -264,6 +296,18 @@ fn hand_on(left: &mut &'static [u8], buffer: &mut ReadBuf<'_>) {
     *left = later;
 }
 
+impl<T: AsyncRead + Unpin> Counted<T> {
+    /// What was kept of the last turn, or else what the client has sent since.
+    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.later.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.later.len().min(buffer.remaining());
+        buffer.put_slice(&self.later[..count]);
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -275,24 +319,25 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
             hand_on(left, buffer);
             return Poll::Ready(Ok(()));
         }
+        ready!(this.frames.turn.poll(cx));
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let read = this.read(cx, buffer);
         if read.is_pending() {
             this.pulse.awaits(this.frames.awaited());
         }
         ready!(read)?;
-        let good = this.frames.feed(&mut buffer.filled_mut()[before..]);
+        this.look(buffer, before);
         if this.frames.targets.take_found() {
             this.pulse.refused(Refused::Path);
         }
         if std::mem::take(&mut this.frames.whole) {
             this.pulse.awaits(Awaited::Nothing);
         }
-        if good < buffer.filled().len() - before
+        if !this.later.is_empty()
             && let Some(why) = this.frames.flood
         {
             this.pulse.refused(why);
-            buffer.set_filled(before + good);
+            this.later = Bytes::new();
             let mut left = STAND_IN;
             hand_on(&mut left, buffer);
             this.stand_in = Some(left);

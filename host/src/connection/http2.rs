@@ -93,7 +93,9 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
             })
         })
     };
-    let stream = TokioIo::new(Counted::new(stream, &pulse));
+    let stream = Counted::new(stream, &pulse);
+    let turn = stream.turn();
+    let stream = TokioIo::new(stream);
     let mut builder = builder(pulse.limits(), local);
     if client.worker.local().snapshot.has_upgrades() {
         // Else a client would rather try a connection of HTTP/1.1 (RFC 8441 §3).
@@ -103,6 +105,7 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     let mut connection = pin!(connection);
     let mut timer = pulse.timer();
     let ended = poll_fn(|cx| {
+        turn.begin();
         loop {
             if client.entered.draining() || pulse.is_last() {
                 pulse.tell(|| connection.as_mut().graceful_shutdown());

@@ -33,6 +33,19 @@ fn begun(most: u32) -> Frames {
     frames
 }
 
+/// Looks at all that comes up to a flood, in as many turns as it takes.
+fn feed(frames: &mut Frames, bytes: &mut [u8]) -> usize {
+    let mut fed = 0;
+    loop {
+        fed += frames.feed(&mut bytes[fed..]);
+        if fed == bytes.len() || frames.flood.is_some() {
+            return fed;
+        }
+        assert!(frames.turn.is_over());
+        frames.turn.begin();
+    }
+}
+
 /// What flood many of a frame are, at most `most` of which may come.
 fn flood(of: &[u8], count: usize, most: u32) -> Option<Refused> {
     let bytes = of.repeat(count);
@@ -40,7 +53,7 @@ fn flood(of: &[u8], count: usize, most: u32) -> Option<Refused> {
     for cut in [bytes.len(), 1, 7, 16] {
         let mut frames = begun(most);
         for part in bytes.clone().chunks_mut(cut) {
-            if frames.feed(part) < part.len() {
+            if feed(&mut frames, part) < part.len() {
                 break;
             }
         }
@@ -85,6 +98,27 @@ fn frames_that_carry_nothing_are_a_flood_and_others_are_none() {
 }
 
 #[test]
+fn a_turn_is_over_after_many_frames_or_many_fields() {
+    let in_one = |of: &[u8]| {
+        let mut bytes = of.repeat(200);
+        let mut frames = begun(1_000);
+        let fed = frames.feed(&mut bytes);
+        assert_eq!(frames.feed(&mut bytes[fed..]), 0, "until another begins");
+        frames.turn.begin();
+        assert_eq!(frames.feed(&mut bytes[fed..]), fed);
+        fed / of.len()
+    };
+    let frames = turn::FRAMES as usize;
+    assert_eq!(in_one(&frame(PING, 0, &[0; 8])), frames);
+    assert_eq!(in_one(&frame(DATA, 0, &[0; 1 << 10])), frames);
+    let fields = turn::FIELDS as usize;
+    let kib = frame(HEADERS, END_HEADERS, &[0xbe; 1 << 10]);
+    assert_eq!(in_one(&kib), fields >> 10);
+    let longer = frame(HEADERS, END_HEADERS, &vec![0xbe; fields + 1]);
+    assert_eq!(in_one(&longer), 1);
+}
+
+#[test]
 fn what_comes_slowly_is_no_flood() {
     let mut rate = Rate::new(100);
     rate.since = Instant::now() - WHILE;
@@ -100,7 +134,7 @@ fn what_a_client_is_sent_makes_up_for_frames_of_its_own() {
     let message = frame(DATA, 0, b"\0\0\0\0\x02\x08\x01");
     let turn = [&window[..], &window, &ping, &message].concat();
     let fed = |frames: &mut Frames, bytes: &[u8]| {
-        frames.feed(&mut bytes.to_vec());
+        feed(frames, &mut bytes.to_vec());
         frames.flood
     };
     // Answer for answer, a hundred times what may come otherwise.
@@ -150,10 +184,10 @@ fn any_bytes_are_read_however_they_are_cut() {
             .map(|_| random.u8(..) % random.u8(1..))
             .collect();
         let (mut whole, mut cut) = (begun(10), begun(10));
-        let good = whole.feed(&mut bytes.clone());
+        let good = feed(&mut whole, &mut bytes.clone());
         let mut fed = 0;
         for part in bytes.chunks_mut(random.usize(1..20)) {
-            let step = cut.feed(part);
+            let step = feed(&mut cut, part);
             fed += step;
             if step < part.len() {
                 break;
