@@ -31,6 +31,14 @@ use crate::config::Http2Limits;
 /// Fields that a response may have: as many as one of HTTP/1.1.
 pub(super) const FIELDS: usize = 100;
 
+/// The largest window (RFC 9113 §6.9.1).
+const LARGEST_WINDOW: u32 = i32::MAX as u32;
+
+/// How many times the windows of all its streams a connection's is. Half of it is what
+/// the library lets wait in frames of less than 256 bytes, for each of which it counts
+/// 256, before it ends the connection.
+const ROOM: u32 = 4;
+
 /// Bounds on HTTP/2 connections to instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Multiplexing {
@@ -39,8 +47,6 @@ pub struct Multiplexing {
     pub streams: u32,
     /// Bytes of one response that may wait for the client.
     pub stream_window: u32,
-    /// The same of all responses of a connection.
-    pub connection_window: u32,
     /// A connection on which nothing comes for so long, while it has requests, is
     /// asked for a sign of life.
     pub ping_interval: Duration,
@@ -57,10 +63,16 @@ impl Multiplexing {
         Self {
             streams: limits.streams,
             stream_window: limits.stream_window,
-            connection_window: limits.connection_window,
             ping_interval: limits.ping_interval,
             ping_timeout: limits.ping_timeout,
         }
+    }
+
+    /// Bytes of all responses of a connection that may wait for their clients: no
+    /// fewer than of each, since clients who take nothing must not hold up others.
+    fn connection_window(&self) -> u32 {
+        let all = self.streams.saturating_mul(self.stream_window);
+        all.saturating_mul(ROOM).min(LARGEST_WINDOW)
     }
 }
 
@@ -83,7 +95,7 @@ pub(super) fn builder(bounds: &Multiplexing) -> http2::Builder<Local> {
     builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(bounds.stream_window)
-        .initial_connection_window_size(bounds.connection_window)
+        .initial_connection_window_size(bounds.connection_window())
         .max_header_list_size(head)
         .keep_alive_interval(bounds.ping_interval)
         .keep_alive_timeout(bounds.ping_timeout);

@@ -1,9 +1,17 @@
 //! Services that are spoken to in HTTP/2: how it is agreed on, what is carried,
 //! and how many connections it takes.
 
-use std::{sync::Barrier, thread, time::Duration};
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::support::{Authority, Gateway, Upstream, check, eventually, one_route};
+use crate::support::{
+    Authority, Gateway, Scripted, Upstream, check, eventually,
+    frames::{ACK, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, SETTINGS, fields},
+    one_route,
+};
 
 fn start(upstream: &Upstream, service: &str) -> Gateway {
     Gateway::start(&[], &one_route(&[upstream.address], service, ""))
@@ -92,6 +100,79 @@ fn more_requests_than_a_connection_takes_get_another() {
     });
     let connections = upstream.connections();
     assert!((2..=12).contains(&connections), "{connections}");
+}
+
+/// A client that asks, and has no window for an answer.
+fn takes_nothing(gateway: &Gateway, method: &str, body: &[u8]) -> Frames {
+    let mut client = Frames::connect(gateway.address);
+    client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    // The gateway's windows are those that it says once it knows that they are heard.
+    assert!(client.next_of(SETTINGS).is_some(), "settings");
+    client.send(SETTINGS, ACK, 0, b"");
+    let head = [
+        (":method", method),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "a.example"),
+        // What is sent is answered.
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
+    client.send(HEADERS, END_HEADERS, 1, &fields(&head));
+    for part in body.chunks(16 << 10) {
+        client.send(DATA, 0, 1, part);
+    }
+    client.send(DATA, END_STREAM, 1, b"");
+    assert!(client.next_of(HEADERS).is_some(), "the head of an answer");
+    client
+}
+
+#[test]
+fn clients_who_take_nothing_hold_up_nobody_else() {
+    let upstream = Upstream::start_http2("a");
+    let gateway = start(&upstream, "protocol: http2");
+    // Forty times what the gateway does not keep itself are five times what fits
+    // through a window of 1 MiB.
+    let body = vec![b'x'; 200 << 10];
+    let slow = [(); 40].map(|()| takes_nothing(&gateway, "POST", &body));
+    let begun = Instant::now();
+    for _ in 0..8 {
+        // Each comes to one of the workers.
+        assert_eq!(gateway.client().get("/", &[]).json()["method"], "GET");
+    }
+    // The slow are let go after 30 s.
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(upstream.connections() <= 2, "{}", upstream.connections());
+    drop(slow);
+}
+
+#[test]
+fn small_messages_that_wait_for_one_client_end_nobody_elses_connection() {
+    let service = Scripted::start(|wire| {
+        let mut frames = Frames::of(wire);
+        while let Some(next) = frames.next() {
+            if next.kind != HEADERS {
+                continue;
+            }
+            // `:status` 200, and whether it is `:method` POST (RFC 7541, appendix A).
+            frames.send(HEADERS, END_HEADERS, next.stream, b"\x88");
+            if next.payload[0] == 0x83 {
+                for _ in 0..4_000 {
+                    frames.send(DATA, 0, next.stream, &[b'x'; 60]);
+                }
+            } else {
+                frames.send(DATA, END_STREAM, next.stream, b"");
+            }
+        }
+    });
+    let route = one_route(&[service.address], "protocol: http2", "");
+    let gateway = Gateway::start(&[], &route);
+    let slow = [(); 8].map(|()| takes_nothing(&gateway, "POST", b""));
+    for _ in 0..8 {
+        assert_eq!(gateway.client().get("/", &[]).status, 200);
+    }
+    assert!(service.connections() <= 2, "{}", service.connections());
+    drop(slow);
 }
 
 #[test]
