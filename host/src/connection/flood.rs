@@ -209,11 +209,7 @@ impl Frames {
             self.targets.frame(flags, self.rest);
         }
         self.flood = self.flood.or(flood);
-        match kind {
-            DATA => self.turn.body(self.rest),
-            HEADERS | CONTINUATION => self.turn.fields(self.rest),
-            _ => self.turn.frames(1),
-        }
+        self.turn.frame(if self.fields { self.rest } else { 0 });
     }
 
     /// The client was sent so many parts of bodies, and so many KiB in all.

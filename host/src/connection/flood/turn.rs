@@ -17,13 +17,6 @@ use tokio::task::yield_now;
 /// looked at them, and what takes them back.
 pub(super) const FRAMES: u32 = 64;
 
-/// Bytes of a body below which its frame counts for several: it goes all the way to the
-/// service, with next to nothing in it.
-pub(super) const SMALL: u32 = 256;
-
-/// How many others it counts for.
-pub(super) const OTHERS: u32 = 8;
-
 /// Bytes of fields in one turn, but for the last head in it.
 pub(super) const FIELDS: u32 = 4 << 10;
 
@@ -50,19 +43,9 @@ impl Turn {
     }
 
     /// A frame has begun that has so many bytes of fields.
-    pub(super) fn fields(&self, bytes: u32) {
-        self.frames(1);
-        self.fields.update(|left| left.saturating_sub(bytes));
-    }
-
-    /// A frame has begun that has so many bytes of a body.
-    pub(super) fn body(&self, bytes: u32) {
-        self.frames(if bytes < SMALL { OTHERS } else { 1 });
-    }
-
-    /// So many others have begun.
-    pub(super) fn frames(&self, count: u32) {
-        self.frames.update(|left| left.saturating_sub(count));
+    pub(super) fn frame(&self, fields: u32) {
+        self.frames.update(|left| left.saturating_sub(1));
+        self.fields.update(|left| left.saturating_sub(fields));
     }
 
     pub(super) fn is_over(&self) -> bool {
