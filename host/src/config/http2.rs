@@ -31,8 +31,9 @@ pub struct Http2Limits {
     /// Frames that carry nothing of a request, or take one back, in ten seconds;
     /// more close the connection. Default 1,000.
     pub control_frames: u32,
-    /// Frames with less than nine bytes of a body, in ten seconds, that no part of a
-    /// response makes up for; more close the connection. Default 10,000.
+    /// Frames with less than nine bytes of a body, in ten seconds, that neither a longer
+    /// one nor a part of a response makes up for; more close the connection. Default
+    /// 1,000.
     pub small_frames: u32,
     /// How often a connection on which nothing comes is asked for a sign of life.
     /// Default 30 s.
@@ -53,7 +54,7 @@ impl Http2Limits {
         heads: 1 << 20,
         resets: 20,
         control_frames: 1_000,
-        small_frames: 10_000,
+        small_frames: 1_000,
         ping_interval: Duration::from_secs(30),
         ping_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),

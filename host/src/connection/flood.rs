@@ -193,7 +193,12 @@ impl Frames {
             _ => SMALL + PADDING,
         };
         let flood = match kind {
-            DATA if self.rest >= small || flags & END_STREAM != 0 => None,
+            DATA if self.rest >= small => {
+                // Some write a message's length in a frame of its own.
+                self.small.made_up(1);
+                None
+            }
+            DATA if flags & END_STREAM != 0 => None,
             DATA if self.rest > 0 => self.small.is_flood().then_some(Refused::SmallFrames),
             RST_STREAM => self.resets.is_flood().then_some(Refused::Resets),
             HEADERS => {

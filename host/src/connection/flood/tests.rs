@@ -84,6 +84,10 @@ fn frames_that_carry_nothing_are_a_flood_and_others_are_none() {
         (frame(DATA, 0, b"12345678"), Some(Refused::SmallFrames)),
         (both(&frame(DATA, 0, b"x")), Some(Refused::SmallFrames)),
         (frame(DATA, 0, b"123456789"), None),
+        (
+            [frame(DATA, 0, b"12345"), frame(DATA, 0, b"123456789")].concat(),
+            None,
+        ),
         (frame(DATA, PADDED, &[9; 264]), Some(Refused::SmallFrames)),
         (frame(DATA, PADDED, &[9; 265]), None),
         (frame(DATA, END_STREAM, b"x"), None),
