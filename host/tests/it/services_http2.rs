@@ -103,14 +103,14 @@ fn more_requests_than_a_connection_takes_get_another() {
 }
 
 /// A client that asks, and has no window for an answer.
-fn takes_nothing(gateway: &Gateway, method: &str, body: &[u8]) -> Frames {
+fn takes_nothing(gateway: &Gateway, body: &[u8]) -> Frames {
     let mut client = Frames::connect(gateway.address);
     client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
     // The gateway's windows are those that it says once it knows that they are heard.
     assert!(client.next_of(SETTINGS).is_some(), "settings");
     client.send(SETTINGS, ACK, 0, b"");
     let head = [
-        (":method", method),
+        (":method", "POST"),
         (":scheme", "http"),
         (":path", "/"),
         (":authority", "a.example"),
@@ -134,7 +134,7 @@ fn clients_who_take_nothing_hold_up_nobody_else() {
     // Forty times what the gateway does not keep itself are five times what fits
     // through a window of 1 MiB.
     let body = vec![b'x'; 200 << 10];
-    let slow = [(); 40].map(|()| takes_nothing(&gateway, "POST", &body));
+    let slow = [(); 40].map(|()| takes_nothing(&gateway, &body));
     let begun = Instant::now();
     for _ in 0..8 {
         // Each comes to one of the workers.
@@ -167,7 +167,7 @@ fn small_messages_that_wait_for_one_client_end_nobody_elses_connection() {
     });
     let route = one_route(&[service.address], "protocol: http2", "");
     let gateway = Gateway::start(&[], &route);
-    let slow = [(); 8].map(|()| takes_nothing(&gateway, "POST", b""));
+    let slow = [(); 8].map(|()| takes_nothing(&gateway, b""));
     for _ in 0..8 {
         assert_eq!(gateway.client().get("/", &[]).status, 200);
     }

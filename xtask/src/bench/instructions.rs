@@ -4,9 +4,9 @@
 //!
 //! Instructions are as many on a busy machine as on an idle one, so a change that
 //! makes a path longer fails a test and not somebody's patience. Lines differ by a
-//! fifth from run to run; what they are there to find makes them two thirds more. The paths are
-//! the functions of `benches/examples/instructions.rs`, and whole requests
-//! (`requests`); valgrind counts.
+//! fifth from run to run; what they are there to find makes them two thirds more.
+//! The paths are the functions of `benches/examples/instructions.rs`, and whole
+//! requests (`requests`); valgrind counts.
 
 use std::{
     collections::BTreeMap,

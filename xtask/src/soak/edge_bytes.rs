@@ -3,7 +3,8 @@
 
 use std::{io::Read, net::TcpStream};
 
-/// How often a flood has its frame: five times as often as a client may in ten seconds.
+/// How often a flood has its frame: at least five times as often as a client may send it
+/// in ten seconds.
 pub(crate) const REPEATS: usize = 5_000;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
