@@ -68,8 +68,8 @@ impl Multiplexing {
         }
     }
 
-    /// Bytes of all responses of a connection that may wait for their clients: no
-    /// fewer than of each, since clients who take nothing must not hold up others.
+    /// Bytes of all responses of a connection that may wait for their clients: at least
+    /// as many as of each, so that clients who take nothing hold up nobody else.
     fn connection_window(&self) -> u32 {
         let all = self.streams.saturating_mul(self.stream_window);
         all.saturating_mul(ROOM).min(LARGEST_WINDOW)
