@@ -266,7 +266,7 @@ impl Configured {
     /// plugin does.
     fn instantiate_for_a_call(&self) -> Result<Instance, PluginError> {
         let tempo = self.quarantine.tempo();
-        tempo.watch(self.plugin.name(), || self.instantiate())
+        tempo.making(self.plugin.name(), || self.instantiate())
     }
 
     /// Makes the spare if it is missing. Off the workers.

@@ -20,11 +20,18 @@ pub(super) const LONG: Duration = Duration::from_millis(1);
 /// plugin that one request in a hundred makes slow stays aside.
 const QUICK_AGAIN: u32 = 1_000;
 
+/// Instances made for a call, among which a second that takes long to make says
+/// that all do. One alone may be the system's: it gives memory in the meantime,
+/// and counts what it takes away from a virtual machine as used.
+const AMONG: u32 = 1_000;
+
 /// Whether one use of a plugin takes long. Shared by all workers.
 #[derive(Debug, Default)]
 pub struct Tempo {
     /// Quick calls that are left until it counts as quick; none: it does.
     left: AtomicU32,
+    /// Instances that may be made before one that took long is forgotten.
+    suspected: AtomicU32,
 }
 
 impl Tempo {
@@ -53,14 +60,27 @@ impl Tempo {
         }
     }
 
-    /// Does something for a call of a plugin, and notes if that takes long.
-    pub(super) fn watch<T>(&self, plugin: &str, what: impl FnOnce() -> T) -> T {
+    /// Makes an instance for a call of a plugin, and notes if that takes long.
+    pub(super) fn making<T>(&self, plugin: &str, make: impl FnOnce() -> T) -> T {
         let before = processor_time();
-        let result = what();
-        if processor_time().saturating_sub(before) >= LONG {
-            self.slow(plugin);
+        let made = make();
+        let long = processor_time().saturating_sub(before) >= LONG;
+        self.made(plugin, long);
+        made
+    }
+
+    /// An instance was made for a call.
+    fn made(&self, plugin: &str, long: bool) {
+        // Two workers at the same moment may lose a count: it is no exact one.
+        let suspected = self.suspected.load(Relaxed);
+        if long {
+            self.suspected.store(AMONG, Relaxed);
+            if suspected > 0 {
+                self.slow(plugin);
+            }
+        } else if let Some(one_less) = suspected.checked_sub(1) {
+            self.suspected.store(one_less, Relaxed);
         }
-        result
     }
 
     /// Makes a call of a plugin aside, and notes whether it was quick.
@@ -101,6 +121,22 @@ mod tests {
         assert!(!tempo.is_slow());
         tempo.quick("p");
         assert!(!tempo.is_slow());
+    }
+
+    #[test]
+    fn one_instance_that_takes_long_to_make_says_nothing_and_two_do() {
+        let tempo = Tempo::default();
+        tempo.made("p", true);
+        for _ in 0..AMONG {
+            tempo.made("p", false);
+        }
+        tempo.made("p", true);
+        assert!(!tempo.is_slow(), "the first is forgotten");
+        for _ in 1..AMONG {
+            tempo.made("p", false);
+        }
+        tempo.made("p", true);
+        assert!(tempo.is_slow());
     }
 
     #[test]
