@@ -1,11 +1,12 @@
-//! The project's own commands: `cargo xtask plugins | demo | bench | soak | fuzz |
-//! conformance | test | deny`.
+//! The project's own commands: `cargo xtask plugins | demo | release | bench |
+//! soak | fuzz | conformance | test | deny`.
 //!
 //! Owns arguments and the exit code; each command is a module. Everything runs
 //! from the root of the workspace, so that the command lines that it prints
 //! can be repeated there by hand.
 
 mod bench;
+mod certificate;
 mod conformance;
 mod demo;
 mod deny;
@@ -15,6 +16,7 @@ mod picture;
 mod plugins;
 mod probe;
 mod process;
+mod release;
 mod soak;
 mod test;
 mod workspace;
@@ -37,6 +39,8 @@ enum Command {
     Plugins,
     /// Starts three services and the gateway, and prints what to try
     Demo(demo::Arguments),
+    /// Builds the gateway guided by what it does under load
+    Release(release::Arguments),
     /// Measures what the gateway costs
     Bench(Box<bench::Arguments>),
     /// Lets plugins do their worst for a while, and holds the gateway to its bounds
@@ -66,6 +70,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Plugins => plugins::run(),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Release(arguments) => release::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

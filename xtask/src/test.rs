@@ -8,7 +8,7 @@ use std::{env, process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bench, conformance, demo, fuzz, plugins, soak,
+    bench, conformance, demo, fuzz, plugins, release, soak,
     workspace::{self, cargo, ensure_wasm_target, succeed},
 };
 
@@ -27,7 +27,7 @@ enum Outcome {
     Skipped,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     step("format", "cargo fmt --all --check", in_cargo),
     step(
         "lints",
@@ -77,6 +77,11 @@ const STEPS: [Step; 14] = [
         instructions,
     ),
     step("demo", "cargo xtask demo --check", |_| done(demo::check())),
+    step(
+        "load that a release is trained by",
+        "cargo xtask release --rehearse --requests 200",
+        rehearsal,
+    ),
     step(
         "programs of others",
         "cargo xtask conformance h2load curl sslscan",
@@ -154,6 +159,14 @@ fn document(_: &str) -> Result<Outcome> {
 fn instructions(_: &str) -> Result<Outcome> {
     match bench::instructions::possible() || is_ci() {
         true => done(bench::instructions::check()),
+        false => Ok(Outcome::Skipped),
+    }
+}
+
+/// Lets a debug build serve what a release is trained by, where there is h2load.
+fn rehearsal(_: &str) -> Result<Outcome> {
+    match release::possible() || is_ci() {
+        true => done(release::rehearse(200)),
         false => Ok(Outcome::Skipped),
     }
 }

@@ -8,15 +8,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{
+    certificate,
     probe::{self, wait_until_ready},
     process::Process,
     workspace::{self, cargo, succeed},
 };
 
-use super::{check::said, install::Tools};
+use super::install::Tools;
 
 const SCRIPTS: &str = "xtask/src/conformance/scripts";
 
@@ -46,7 +47,7 @@ impl Stage {
         succeed(&mut build)?;
         let folder = workspace::target().join("conformance");
         fs::create_dir_all(&folder)?;
-        certificate(&folder)?;
+        certificate::make(&folder)?;
         let [plain, secure, admin, origin, grpc, websocket] = ports()?;
         let config = folder.join("portcullis.yaml");
         fs::write(
@@ -138,44 +139,6 @@ fn ports() -> Result<[u16; 6]> {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
-}
-
-/// As one of an authority would be: what is looked at is the gateway, not this.
-fn certificate(folder: &Path) -> Result<()> {
-    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
-    let (key, certificate) = (key.display().to_string(), certificate.display().to_string());
-    let text = said(
-        30,
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "200",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-addext",
-            "extendedKeyUsage=serverAuth",
-            "-addext",
-            "crlDistributionPoints=URI:http://localhost/revoked",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ],
-    )?;
-    let made = fs::metadata(&certificate);
-    made.with_context(|| format!("no certificate was made: {text}"))?;
-    Ok(())
 }
 
 /// Deadlines are short, so that what is slow ends while one looks on.

@@ -10,7 +10,7 @@
 
 mod arguments;
 pub(super) mod build;
-mod contender;
+pub(crate) mod contender;
 mod echo;
 mod measure;
 mod own;
