@@ -128,7 +128,7 @@ fn counter_key(name: &str, middle: &str, who: &str) -> String {
     key.push_str(middle);
     key.push_str(who);
     if key.len() > LONGEST_KEY {
-        key::digest(key.as_bytes())
+        ["#", &key::digest(key.as_bytes())].concat()
     } else {
         key
     }
