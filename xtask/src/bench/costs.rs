@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use crate::{
-    plugins,
+    plugins, release,
     workspace::{self, cargo, succeed},
 };
 
@@ -21,6 +21,9 @@ use crate::{
 pub(crate) struct Arguments {
     /// Only benchmarks whose name has this in it
     only: Option<String>,
+    /// Builds guided by the profile of the last `cargo xtask release`
+    #[arg(long)]
+    guided: bool,
     /// Where the results are written [default: bench in the target folder]
     #[arg(long)]
     out: Option<PathBuf>,
@@ -44,8 +47,11 @@ struct Cost {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     plugins::run()?;
     let begun = SystemTime::now();
-    let mut bench = cargo(&["bench", "--workspace", "--bench", "costs", "--"]);
-    succeed(bench.args(&arguments.only))?;
+    let mut bench = cargo(&["bench", "--workspace", "--bench", "costs"]);
+    if arguments.guided {
+        release::guide(&mut bench)?;
+    }
+    succeed(bench.arg("--").args(&arguments.only))?;
     let mut costs = Vec::new();
     collect(&workspace::target().join("criterion"), begun, &mut costs)?;
     costs.sort_by(|a, b| a.name.cmp(&b.name));

@@ -20,6 +20,10 @@ use crate::{
     workspace::{self, cargo, succeed},
 };
 
+/// The file of what was counted. Always the same: cargo does not look into it, so
+/// dependencies that were guided once stay as they are.
+const PROFILE: &str = "profile.profdata";
+
 /// How the gateway is trained.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -82,13 +86,25 @@ fn release(requests: u32) -> Result<()> {
         requests,
     };
     training.run(&interrupted)?;
-    let profile = folder.join("profile.profdata");
+    let profile = folder.join(PROFILE);
     toolchain.merge(&counts, &profile)?;
     println!("3 of 3: the gateway, guided by that");
     let built = toolchain.build(&folder, &flag("profile-use", &profile))?;
     let gateway = folder.join("portcullis");
     fs::copy(&built, &gateway).with_context(|| format!("cannot write {}", gateway.display()))?;
     println!("written: {}", gateway.display());
+    Ok(())
+}
+
+/// Has cargo build something else guided by the profile that a release was.
+pub(crate) fn guide(build: &mut Command) -> Result<()> {
+    let folder = folder()?;
+    let profile = folder.join(PROFILE);
+    ensure!(
+        profile.exists(),
+        "there is no profile yet\n  hint: cargo xtask release"
+    );
+    Toolchain::find()?.direct(build, &folder, &flag("profile-use", &profile));
     Ok(())
 }
 
@@ -143,15 +159,21 @@ impl Toolchain {
 
     /// Builds the gateway with a flag for the compiler more.
     fn build(&self, folder: &Path, flag: &str) -> Result<PathBuf> {
+        let mut build = cargo(&["build", "--release", "--workspace", "--bin", "portcullis"]);
+        self.direct(&mut build, folder, flag);
+        succeed(&mut build)?;
+        Ok(folder.join(&self.target).join("release/portcullis"))
+    }
+
+    /// Has cargo build in a folder of its own, with a flag for the compiler more.
+    fn direct(&self, build: &mut Command, folder: &Path, flag: &str) {
         const SEPARATOR: &str = "\x1f";
         const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
         let given = env::var("RUSTFLAGS").unwrap_or_default();
         let flags: Vec<_> = given.split_whitespace().chain([flag]).collect();
-        let mut build = cargo(&["build", "--release", "--workspace", "--bin", "portcullis"]);
         build.args(["--target", &self.target]);
         build.arg("--target-dir").arg(folder);
-        succeed(build.env(FLAGS, flags.join(SEPARATOR)))?;
-        Ok(folder.join(&self.target).join("release/portcullis"))
+        build.env(FLAGS, flags.join(SEPARATOR));
     }
 
     /// Makes one profile of all that was counted.
