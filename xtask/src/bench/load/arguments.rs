@@ -32,6 +32,10 @@ pub(crate) struct Arguments {
     /// A gateway that is built already; the plugins are taken as they are, too
     #[arg(long)]
     pub(crate) gateway: Option<PathBuf>,
+    /// Another build of the gateway, which takes part in the same rounds: names that
+    /// begin with portcullis begin with other there
+    #[arg(long)]
+    pub(crate) against: Option<PathBuf>,
     /// Where the results are written [default: bench in the target folder]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,

@@ -39,6 +39,17 @@ pub(crate) fn contenders(program: &Path) -> Vec<Contender> {
     contenders
 }
 
+/// The same ways of another build of it, which is no part of the plot.
+pub(crate) fn others(program: &Path) -> Vec<Contender> {
+    let mut contenders = contenders(program);
+    for contender in &mut contenders {
+        contender.id = contender.id.replace("portcullis", "other");
+        contender.title = contender.title.replace("Portcullis", "The other build");
+        contender.filters = None;
+    }
+    contenders
+}
+
 fn filtered(program: &Path, count: u32) -> Contender {
     let filters = match count {
         0 => "no filters".to_owned(),
@@ -112,7 +123,8 @@ mod tests {
 
     #[test]
     fn names_are_not_given_twice() {
-        let contenders = contenders(Path::new("portcullis"));
+        let mut contenders = contenders(Path::new("portcullis"));
+        contenders.extend(others(Path::new("other")));
         let mut ids: Vec<_> = contenders.iter().map(|contender| &contender.id).collect();
         ids.sort();
         ids.dedup();

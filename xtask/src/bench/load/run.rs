@@ -24,6 +24,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let built = build::all(arguments.gateway.as_deref(), &arguments.profile)?;
     let (peers, missing) = peers::installed();
     let mut contenders = own::contenders(&built.gateway);
+    if let Some(other) = &arguments.against {
+        ensure!(other.exists(), "there is no {}", other.display());
+        contenders.extend(own::others(&std::path::absolute(other)?));
+    }
     contenders.extend(peers);
     contenders.retain(|contender| arguments.wants(&contender.id));
     if contenders.is_empty() {
