@@ -20,9 +20,11 @@ use crate::{
     workspace::{self, cargo, succeed},
 };
 
-/// The file of what was counted. Always the same: cargo does not look into it, so
-/// dependencies that were guided once stay as they are.
+/// The file of what was counted.
 const PROFILE: &str = "profile.profdata";
+
+/// The folder that is built in with it.
+const BUILT: &str = "built";
 
 /// How the gateway is trained.
 #[derive(clap::Args)]
@@ -38,7 +40,6 @@ pub(crate) struct Arguments {
 /// Builds, trains, builds.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     training::ensure_tools()?;
-    plugins::run()?;
     match arguments.rehearse {
         true => rehearse(arguments.requests),
         false => release(arguments.requests),
@@ -54,6 +55,7 @@ pub(crate) fn possible() -> bool {
 /// half an hour.
 pub(crate) fn rehearse(requests: u32) -> Result<()> {
     let interrupted = interrupt::watch()?;
+    plugins::run()?;
     succeed(&mut cargo(&["build", "--workspace", "--bins"]))?;
     let built = workspace::target().join("debug");
     let training = Training {
@@ -68,16 +70,16 @@ pub(crate) fn rehearse(requests: u32) -> Result<()> {
 fn release(requests: u32) -> Result<()> {
     let interrupted = interrupt::watch()?;
     let toolchain = Toolchain::find()?;
+    plugins::run()?;
     succeed(&mut cargo(&["build", "--release", "-p", "load"]))?;
     let folder = folder()?;
     let counts = folder.join("counts");
-    if counts.exists() {
-        fs::remove_dir_all(&counts)?;
-    }
+    clear(&counts)?;
     fs::create_dir_all(&counts)?;
 
     println!("1 of 3: a gateway that counts what its code does");
-    let gateway = toolchain.build(&folder, &flag("profile-generate", &counts))?;
+    let flags = flag("profile-generate", &counts);
+    let gateway = toolchain.build(&folder.join("counting"), &flags)?;
     println!("2 of 3: load, {requests} requests of each kind");
     let training = Training {
         gateway: &gateway,
@@ -89,7 +91,10 @@ fn release(requests: u32) -> Result<()> {
     let profile = folder.join(PROFILE);
     toolchain.merge(&counts, &profile)?;
     println!("3 of 3: the gateway, guided by that");
-    let built = toolchain.build(&folder, &flag("profile-use", &profile))?;
+    // Cargo does not look into a profile: what an earlier one guided would stay.
+    clear(&folder.join(BUILT))?;
+    let flags = flag("profile-use", &profile);
+    let built = toolchain.build(&folder.join(BUILT), &flags)?;
     let gateway = folder.join("portcullis");
     fs::copy(&built, &gateway).with_context(|| format!("cannot write {}", gateway.display()))?;
     println!("written: {}", gateway.display());
@@ -104,7 +109,8 @@ pub(crate) fn guide(build: &mut Command) -> Result<()> {
         profile.exists(),
         "there is no profile yet\n  hint: cargo xtask release"
     );
-    Toolchain::find()?.direct(build, &folder, &flag("profile-use", &profile));
+    let flags = flag("profile-use", &profile);
+    Toolchain::find()?.direct(build, &folder.join(BUILT), &flags);
     Ok(())
 }
 
@@ -113,6 +119,15 @@ fn folder() -> Result<PathBuf> {
     let folder = std::path::absolute(workspace::target().join("guided"))?;
     fs::create_dir_all(&folder)?;
     Ok(folder)
+}
+
+/// Removes a folder, if it is there.
+fn clear(folder: &Path) -> Result<()> {
+    match folder.exists() {
+        true => fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display())),
+        false => Ok(()),
+    }
 }
 
 fn flag(name: &str, path: &Path) -> String {
@@ -147,8 +162,14 @@ impl Toolchain {
         };
         if !found.profdata().exists() {
             println!("adding llvm-tools to the toolchain");
-            succeed(Command::new("rustup").args(["component", "add", "llvm-tools"]))
-                .context("this Rust toolchain has no llvm-profdata")?;
+            let mut add = Command::new("rustup");
+            succeed(add.args(["component", "add", "llvm-tools"])).with_context(|| {
+                let program = found.profdata();
+                format!(
+                    "there is no {}\n  hint: install Rust from https://rustup.rs",
+                    program.display()
+                )
+            })?;
         }
         Ok(found)
     }
@@ -165,10 +186,12 @@ impl Toolchain {
         Ok(folder.join(&self.target).join("release/portcullis"))
     }
 
-    /// Has cargo build in a folder of its own, with a flag for the compiler more.
+    /// Has cargo build in a folder of its own, with a flag for the compiler more than
+    /// `RUSTFLAGS` has. Those of cargo's configuration do not count then.
     fn direct(&self, build: &mut Command, folder: &Path, flag: &str) {
-        const SEPARATOR: &str = "\x1f";
+        // The other way to give flags cannot have spaces in a path.
         const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+        const SEPARATOR: &str = "\x1f";
         let given = env::var("RUSTFLAGS").unwrap_or_default();
         let flags: Vec<_> = given.split_whitespace().chain([flag]).collect();
         build.args(["--target", &self.target]);
@@ -179,7 +202,11 @@ impl Toolchain {
     /// Makes one profile of all that was counted.
     fn merge(&self, counts: &Path, profile: &Path) -> Result<()> {
         let files = fs::read_dir(counts)?.count();
-        ensure!(files > 0, "the gateway has counted nothing");
+        ensure!(
+            files > 0,
+            "the gateway has counted nothing\n  hint: how it ended is in portcullis.log beside {}",
+            counts.display()
+        );
         let mut merge = Command::new(self.profdata());
         succeed(merge.args(["merge", "-o"]).arg(profile).arg(counts))
     }
@@ -188,5 +215,7 @@ impl Toolchain {
 fn rustc(arguments: &[&str]) -> Result<String> {
     let output = Command::new("rustc").args(arguments).output();
     let output = output.context("cannot run rustc")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "rustc says: {said}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

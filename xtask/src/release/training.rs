@@ -28,6 +28,9 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 /// Bytes of a request's body, where there is one.
 const BODY: usize = 4 << 10;
 
+/// The most that one scene may take, by one protocol.
+const MOST_SECONDS: &str = "600";
+
 /// Names the file that a program writes its counts to.
 const COUNTS: &str = "LLVM_PROFILE_FILE";
 
@@ -95,8 +98,14 @@ impl Scene {
 
 /// Fails if something is missing, before anything is built.
 pub(super) fn ensure_tools() -> Result<()> {
-    let found = Command::new("h2load").arg("--version").output();
-    found.context("cannot run h2load\n  hint: apt-get install nghttp2-client")?;
+    for (program, question, package) in [
+        ("h2load", "--version", "nghttp2-client"),
+        ("openssl", "version", "openssl"),
+    ] {
+        let found = Command::new(program).arg(question).output();
+        found
+            .with_context(|| format!("cannot run {program}\n  hint: apt-get install {package}"))?;
+    }
     Ok(())
 }
 
@@ -124,7 +133,7 @@ impl Training<'_> {
         for scene in &SCENES {
             for protocol in &PROTOCOLS {
                 interrupt::check(interrupted)?;
-                house.play(scene, protocol, self.requests)?;
+                house.play(scene, protocol, self.requests, interrupted)?;
             }
         }
         gateway.stop();
@@ -139,7 +148,7 @@ impl Training<'_> {
 
         let mut run = Command::new(self.gateway);
         run.args(["run", "--log", "warn", "--config"]);
-        run.arg(&house.configuration);
+        run.arg(&house.configuration).env_remove(COUNTS);
         let mut process = Process::start("portcullis", &mut run, self.folder)?;
         let look = || match process.ended()? {
             Some(status) => bail!(process.epitaph(status)),
@@ -188,22 +197,34 @@ impl House {
     }
 
     /// Sends the requests of a scene, all of which have to be answered well.
-    fn play(&self, scene: &Scene, protocol: &Protocol, requests: u32) -> Result<()> {
+    fn play(
+        &self,
+        scene: &Scene,
+        protocol: &Protocol,
+        requests: u32,
+        interrupted: &AtomicBool,
+    ) -> Result<()> {
         let url = match scene.tls {
             false => format!("http://127.0.0.1:{}{}", self.plain, scene.path),
             true => format!("https://localhost:{}{}", self.secure, scene.path),
         };
-        let mut load = Command::new("h2load");
+        let mut load = Command::new("timeout");
+        load.args(["--signal=KILL", MOST_SECONDS, "h2load"]);
         load.args(protocol.arguments);
         load.args(["-n", &requests.to_string()]);
         load.args(["-H", &format!("authorization: Bearer {TOKEN}")]);
         if scene.body {
             load.arg("-d").arg(&self.body);
         }
-        let output = load.arg(&url).output()?;
+        let output = load.arg(&url).output().context("cannot run h2load")?;
+        interrupt::check(interrupted)?;
         let said = String::from_utf8_lossy(&output.stdout);
+        let complaint = String::from_utf8_lossy(&output.stderr);
         let good = format!("status codes: {requests} 2xx");
-        ensure!(said.contains(&good), "{url} was not answered well: {said}");
+        ensure!(
+            said.contains(&good),
+            "{url} was not answered well: {said}{complaint}"
+        );
         let finished = said.lines().find(|line| line.starts_with("finished"));
         let finished = finished.unwrap_or("finished");
         let body = if scene.body { ", with bodies" } else { "" };

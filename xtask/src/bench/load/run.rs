@@ -70,6 +70,10 @@ fn machine(contenders: &[Contender], arguments: &Arguments) -> Result<Machine> {
         "processor time is read from Linux's /proc, which is not here"
     );
     let mut more = vec![("build", profile(arguments))];
+    if let Some(other) = &arguments.against {
+        let version = output(&other.to_string_lossy(), &["--version"]);
+        more.push(("the other build", version));
+    }
     for gateway in Gateway::ALL {
         let of = |contender: &&Contender| contender.gateway == gateway;
         let version = contenders.iter().find(of).map(version);
