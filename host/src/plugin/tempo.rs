@@ -4,7 +4,8 @@
 //! Found out by the epoch: a call that is at work when it ticks is looked at, and
 //! again at the next tick. Processor time is what counts, so that a plugin is not
 //! taken for slow because its thread had to wait. What is never at work when the
-//! epoch ticks is quick.
+//! epoch ticks is quick. How long an instance takes that is made for a call is
+//! measured.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},

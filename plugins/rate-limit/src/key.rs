@@ -141,7 +141,7 @@ impl Key {
             Some(value) if !value.is_empty() => {
                 let [kind, name] = self.words();
                 let (mark, value) = fit(value);
-                // Of every request: `format!` costs ten times as much.
+                // Of every request that has it: `format!` costs ten times as much.
                 [kind, name, mark, &value].concat()
             }
             _ => {
