@@ -53,7 +53,7 @@ fn main() {
 /// Calls the request hook until everything is warm, and then so often that one
 /// call more or less does not matter.
 fn requests(instance: &mut Instance, exchange: &mut Box<Exchange>) {
-    let fresh = Fresh::of(exchange);
+    let mut fresh = Fresh::of(exchange);
     for _ in 0..TIMES {
         fresh.restore(exchange);
         let verdict = instance.on_request(exchange).expect("a verdict");

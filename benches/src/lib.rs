@@ -13,7 +13,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use portcullis::{
     config::{self, Allow, Match, Position, QuarantinePolicy, Service},
     discovery::{InstanceList, Registry},
@@ -163,6 +163,8 @@ pub fn bytes(name: &str) -> Vec<u8> {
 pub struct Fresh {
     headers: HeaderMap,
     uri: Uri,
+    /// The names of the headers that the first call added.
+    added: Vec<HeaderName>,
 }
 
 impl Fresh {
@@ -171,17 +173,28 @@ impl Fresh {
         Self {
             headers: exchange.headers.clone(),
             uri: exchange.uri.clone(),
+            added: Vec::new(),
         }
     }
 
-    /// Makes it so. Costs a copy of the headers only where the last call added
-    /// one.
-    pub fn restore(&self, exchange: &mut Exchange) {
+    /// Makes it so. Headers that were added are removed by their names; a copy of all
+    /// would cost more than what is measured.
+    pub fn restore(&mut self, exchange: &mut Exchange) {
         exchange.attributes.clear();
         exchange.notes.clear();
         exchange.staged.clear();
         if exchange.headers.len() != self.headers.len() {
-            exchange.headers.clone_from(&self.headers);
+            if self.added.is_empty() {
+                let names = exchange.headers.keys();
+                let added = names.filter(|name| !self.headers.contains_key(*name));
+                self.added = added.cloned().collect();
+            }
+            for name in &self.added {
+                exchange.headers.remove(name);
+            }
+            if exchange.headers.len() != self.headers.len() {
+                exchange.headers.clone_from(&self.headers);
+            }
         }
         if exchange.uri.path().len() != self.uri.path().len() {
             exchange.uri = self.uri.clone();

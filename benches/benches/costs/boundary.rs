@@ -18,7 +18,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         let mut exchange = exchange();
         let token = http::HeaderValue::from_static("Bearer 0123456789abcdef");
         exchange.headers.insert("authorization", token);
-        let fresh = Fresh::of(&exchange);
+        let mut fresh = Fresh::of(&exchange);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 fresh.restore(&mut exchange);

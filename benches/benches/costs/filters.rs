@@ -75,7 +75,7 @@ fn request_hooks(criterion: &mut Criterion) {
             let value = value.parse().expect("a header value");
             exchange.headers.insert(header, value);
         }
-        let fresh = Fresh::of(&exchange);
+        let mut fresh = Fresh::of(&exchange);
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 fresh.restore(&mut exchange);
