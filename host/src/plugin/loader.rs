@@ -55,11 +55,11 @@ impl Directory {
         }
     }
 
-    /// Reads every `NAME.wasm`, ordered by name: regular files and symlinks to
-    /// such. Hidden files and what editors and copying tools leave behind have
-    /// other names and are passed over. A directory that cannot be read is
-    /// logged, and has no plugins.
-    pub fn scan(&self) -> Vec<(String, Result<Vec<u8>, ReadError>)> {
+    /// Reads every `NAME.wasm`, ordered by name, one when it is asked for: regular
+    /// files and symlinks to such. Hidden files and what editors and copying tools
+    /// leave behind have other names and are passed over. A directory that cannot
+    /// be read is logged, and has no plugins.
+    pub fn scan(&self) -> impl Iterator<Item = (String, Result<Vec<u8>, ReadError>)> {
         let mut names = match self.names() {
             Ok(names) => names,
             Err(error) => {
@@ -69,14 +69,14 @@ impl Directory {
             }
         };
         names.sort();
-        let read = |name: String| {
+        let read = move |name: String| {
             let bytes = match valid(&name) {
                 true => read(&self.path.join(format!("{name}.wasm")), self.largest),
                 false => Err(ReadError::Name),
             };
             (name, bytes)
         };
-        names.into_iter().map(read).collect()
+        names.into_iter().map(read)
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
@@ -158,7 +158,6 @@ mod tests {
 
         let found: Vec<(String, Result<String, String>)> = Directory::new(path, 1_000)
             .scan()
-            .into_iter()
             .map(|(name, read)| {
                 let read = read.map(|bytes| String::from_utf8(bytes).unwrap());
                 (name, read.map_err(|error| error.to_string()))
@@ -181,18 +180,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = File::create(root.path().join("large.wasm")).unwrap();
         file.set_len(1_001).unwrap();
-        let [(_, read)] = &Directory::new(root.path(), 1_000).scan()[..] else {
-            panic!("one file");
-        };
-        assert!(matches!(read, Err(ReadError::TooLarge { .. })));
+        let read: Vec<_> = Directory::new(root.path(), 1_000).scan().collect();
+        assert!(matches!(&read[..], [(_, Err(ReadError::TooLarge { .. }))]));
     }
 
     #[test]
     fn a_directory_that_is_not_there_has_no_plugins() {
-        assert!(
-            Directory::new(Path::new("/nonexistent/plugins"), 1_000)
-                .scan()
-                .is_empty()
-        );
+        let directory = Directory::new(Path::new("/nonexistent/plugins"), 1_000);
+        assert_eq!(directory.scan().count(), 0);
     }
 }
