@@ -289,6 +289,10 @@ impl Run {
         admission: Admission,
         result: Result<T, PluginError>,
     ) -> Result<T, Error> {
+        if !self.isolated.is_empty() && step.hooks.end_with(hook) {
+            // Given back while it is near, the next request has it without delay.
+            self.isolated.retain(|(of, _)| *of != position);
+        }
         step.metrics.called(hook, self.laps.lap());
         match result {
             Ok(value) if admission == Admission::Free => Ok(value),

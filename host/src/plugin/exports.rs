@@ -7,7 +7,7 @@ use wasmtime::{
     },
 };
 
-use crate::exchange::Side;
+use crate::{exchange::Side, observe::Hook};
 
 use super::{LoadError, data::Data, wit};
 
@@ -75,6 +75,16 @@ impl Hooks {
             || self.tick
             || self.sees_body(Side::Request)
             || self.sees_body(Side::Response)
+    }
+
+    /// Whether nothing is left of a request for it to see after a hook.
+    pub fn end_with(&self, hook: Hook) -> bool {
+        let bodies = self.sees_body(Side::Request) || self.sees_body(Side::Response);
+        match hook {
+            Hook::Request => !(self.response || self.completion || bodies),
+            Hook::Response => !(self.completion || bodies),
+            _ => false,
+        }
     }
 
     /// Whether it sees bodies of a side, in whatever way.

@@ -116,6 +116,31 @@ fn one_instance_too_many_is_an_answer_of_503() {
     assert_eq!(ask(&mut client, "nothing", &[]), 200, "there is room again");
 }
 
+#[test]
+fn an_instance_that_has_no_more_to_do_is_not_kept_until_the_answer() {
+    let upstream = Upstream::start("a");
+    let rules = "config: { rules: [{ prefix: /a, to: /b }] }";
+    let step = "isolation: per_request, limits: { instances: 1 }";
+    let pipeline = format!("pipeline: [{{ plugin: rewrite, {rules}, {step} }}]");
+    let config = one_route(&[upstream.address], "", &pipeline);
+    let gateway = Gateway::start(&["rewrite"], &config);
+    upstream.delay(Duration::from_secs(2));
+    std::thread::scope(|scope| {
+        let ask = || gateway.client().get("/a", &[]).status.as_u16();
+        let asking: Vec<_> = (1..=3)
+            .map(|number| {
+                let asked = scope.spawn(ask);
+                // The others wait there, each after its hook.
+                eventually("a request is upstream", || upstream.hits() == number);
+                asked
+            })
+            .collect();
+        for asked in asking {
+            assert_eq!(asked.join().expect("a reply"), 200);
+        }
+    });
+}
+
 /// A whole configuration, with a step of the plugin that wants all there is.
 fn wanting_all(step: &str, named: &str) -> String {
     format!(
