@@ -33,6 +33,10 @@ use ring::{
 };
 use serde_json::{Value, json};
 
+/// The gateway's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the benchmark's tokens are signed with.
 pub const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
 
