@@ -123,9 +123,10 @@ impl BodyError {
 }
 
 /// A request's body on its way upstream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum RequestBody {
     /// No body: the request may be sent again.
+    #[default]
     Empty,
     /// A body that can be sent once. In a box, since most requests have none, and
     /// all of them are moved about.

@@ -69,6 +69,22 @@ impl<B> SendError<B> {
         }
     }
 
+    /// As `send`. `copy` is the request, if it can be sent once more: it is as good as
+    /// unsent if the other side has said that it has done nothing about it.
+    pub(super) fn of_stream(
+        error: TrySendError<Request<B>>,
+        reused: bool,
+        copy: Option<Request<B>>,
+    ) -> Self {
+        let sent = Self::send(error, reused);
+        match (&sent.unsent, &sent.source, copy) {
+            (None, Some(source), Some(copy)) if is_untouched(source) => {
+                Self::unsent(sent.kind, copy, sent.source)
+            }
+            _ => sent,
+        }
+    }
+
     /// The other side has said that it takes no such request, which was not sent.
     pub(super) fn not_taken(request: Request<B>) -> Self {
         Self {
@@ -94,6 +110,17 @@ impl<B> SendError<B> {
             source,
         }
     }
+}
+
+/// True if the other side has done nothing about a request: it has refused the stream,
+/// or has ended the connection before it (RFC 9113 §8.7). The library says the latter
+/// of such streams alone.
+fn is_untouched(error: &BoxError) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref());
+    error.is_some_and(|error: &h2::Error| {
+        let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (refused || error.is_go_away())
+    })
 }
 
 fn kind_of(error: &hyper::Error) -> SendErrorKind {

@@ -16,13 +16,13 @@ use tokio::sync::Mutex;
 use super::{
     body::UpstreamBody,
     connection::{ConnectError, Connected},
-    error::SendError,
+    error::{SendError, SendErrorKind},
     multiplexed::{Multiplexed, unprepare},
     pool::{Endpoint, Pool, count},
     target::{Protocol, Target},
 };
 
-/// Connections that came back unsent, as in `pool`.
+/// Connections that requests came back from unsent, as in `pool`.
 const STALE: usize = 2;
 
 /// Connections to one target. Beyond, requests wait for those that are there.
@@ -76,7 +76,7 @@ impl<B> Many<B> {
 
 impl<B> Pool<B>
 where
-    B: Body + Unpin + 'static,
+    B: Body + Default + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
@@ -90,21 +90,28 @@ where
         for _ in 0..STALE {
             let sent = match self.send_on_kept(endpoint, target, request).await {
                 Ok(sent) => sent,
-                Err(unsent) => {
-                    request = unsent;
-                    break;
-                }
+                Err(unsent) => self.send_on_opened(endpoint, target, unsent).await,
             };
-            let error = match sent {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-            match error.unsent {
-                Some(unsent) => request = *unsent,
-                None => return Err(error),
+            match sent {
+                Err(SendError {
+                    kind: SendErrorKind::Reset,
+                    unsent: Some(unsent),
+                    ..
+                }) => request = *unsent,
+                sent => return sent,
             }
             count(&endpoint.shared.stale);
         }
+        self.send_on_opened(endpoint, target, request).await
+    }
+
+    /// Sends a request on a connection that is opened for it, or was for another.
+    async fn send_on_opened(
+        &self,
+        endpoint: &Rc<Endpoint<B>>,
+        target: &Target,
+        mut request: Request<B>,
+    ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
         match self.open_in_turn(endpoint, target).await {
             Ok(connected) => {
                 if let Connected::Http1(_) = connected {

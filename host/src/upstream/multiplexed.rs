@@ -186,20 +186,25 @@ impl<B> Drop for Multiplexed<B> {
     }
 }
 
-impl<B: Body + 'static> Stream<B> {
+impl<B: Body + Default + 'static> Stream<B> {
     /// Sends the request, and waits for the response's head.
     pub(super) async fn exchange(
         self,
         request: Request<B>,
         reused: bool,
     ) -> Result<Response<UpstreamBody<B>>, SendError<B>> {
+        // The library gives back only what it has not begun to send. What the other
+        // side has not begun to look at comes too late for a connection that it ends.
+        let copy = request.body().is_end_stream().then(|| copy(&request));
         let sent = self.send(request).await;
-        let response = sent.map_err(|error| SendError::send(error, reused))?;
+        let response = sent.map_err(|error| SendError::of_stream(error, reused, copy))?;
         framing::check(&response).map_err(SendError::framing)?;
         framing::check_count(&response, FIELDS).map_err(SendError::framing)?;
         Ok(response.map(|incoming| UpstreamBody::new(incoming, Carrier::Stream(self))))
     }
+}
 
+impl<B: Body + 'static> Stream<B> {
     /// Sends the request, for those who need no more than the response.
     pub(super) fn send(
         &self,
@@ -243,6 +248,17 @@ pub(super) fn prepare<B>(request: &mut Request<B>, secured: bool) {
         *request.uri_mut() = uri;
         request.headers_mut().remove(header::HOST);
     }
+}
+
+/// A request that has no body, once more.
+fn copy<B: Default>(request: &Request<B>) -> Request<B> {
+    let mut copy = Request::new(B::default());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy
 }
 
 /// Makes the head one of HTTP/1.1 again.

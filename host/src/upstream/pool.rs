@@ -180,7 +180,7 @@ impl<B> Pool<B> {
 
 impl<B> Pool<B>
 where
-    B: Body + Unpin + 'static,
+    B: Body + Default + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
@@ -244,7 +244,7 @@ where
 
 impl<B> Endpoint<B>
 where
-    B: Body + Unpin + 'static,
+    B: Body + Default + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {

@@ -2,16 +2,24 @@
 //! and how many connections it takes.
 
 use std::{
-    sync::Barrier,
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use crate::support::{
     Authority, Gateway, Scripted, Upstream, check, eventually,
-    frames::{ACK, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, SETTINGS, fields},
+    frames::{
+        ACK, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, RST_STREAM, SETTINGS, fields,
+    },
     one_route,
 };
+
+/// The error code of a stream that was not looked at (RFC 9113 §7).
+const REFUSED_STREAM: u8 = 7;
 
 fn start(upstream: &Upstream, service: &str) -> Gateway {
     Gateway::start(&[], &one_route(&[upstream.address], service, ""))
@@ -185,6 +193,43 @@ fn an_upstream_that_comes_back_is_found_again() {
     eventually("it is gone", || gateway.get("/").status == 502);
     let _again = Upstream::start_http2_on("a", address);
     eventually("it is back", || gateway.get("/").status == 200);
+}
+
+/// A service that takes no notice of every other request, and says so.
+fn reluctant(refusal: u8) -> Scripted {
+    let asked = AtomicUsize::new(0);
+    Scripted::start(move |wire| {
+        let mut frames = Frames::of(wire);
+        while let Some(next) = frames.next() {
+            if next.kind != HEADERS {
+                continue;
+            }
+            match (asked.fetch_add(1, Ordering::SeqCst) % 2, refusal) {
+                // The last one that was looked at is none.
+                (0, GOAWAY) => frames.send(GOAWAY, 0, 0, &[0; 8]),
+                (0, _) => frames.send(RST_STREAM, 0, next.stream, &[0, 0, 0, REFUSED_STREAM]),
+                // `:status` 204 (RFC 7541, appendix A).
+                _ => frames.send(HEADERS, END_HEADERS | END_STREAM, next.stream, b"\x89"),
+            }
+        }
+    })
+}
+
+#[test]
+fn what_a_service_says_it_has_not_looked_at_is_sent_again() {
+    for refusal in [GOAWAY, RST_STREAM] {
+        let service = reluctant(refusal);
+        let route = one_route(&[service.address], "protocol: http2", "");
+        let gateway = Gateway::start(&[], &route);
+        let mut client = gateway.client();
+        // It has done nothing, so the method does not matter.
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(client.send(method, "/", &[], "").status, 204, "{method}");
+        }
+        assert_eq!(gateway.metric("portcullis_retries_total"), None);
+        // A body is gone with the request.
+        assert_eq!(client.send("PUT", "/", &[], "a body").status, 502);
+    }
 }
 
 #[test]
