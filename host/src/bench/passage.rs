@@ -9,6 +9,7 @@ use crate::{
     config::{Isolation, OnError},
     discovery::InFlight,
     exchange::{Answer, Exchange, Failure, Outcome, Phase, ResponseHead},
+    observe::Hook,
     pipeline::Slot,
     plugin::{Instance, PluginError, Verdict},
     respond::{self, Error},
@@ -71,7 +72,7 @@ impl<'a> Passage<'a> {
                     instance.on_completion(exchange, &outcome)
                 };
                 // There is nobody left to answer; the ledger has it.
-                let _ = self.call(step, leg.row, watch, ledger, hook);
+                let _ = self.call(step, Hook::Completion, leg.row, watch, ledger, hook);
             }
             _ => {}
         }
@@ -79,10 +80,17 @@ impl<'a> Passage<'a> {
 
     fn request(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
         let scene = self.scene;
-        match self.call(step, row, watch, ledger, |i, exchange| match i.waits() {
-            false => i.on_request(exchange),
-            true => scene.wait(i.on_request_waiting(exchange)),
-        }) {
+        match self.call(
+            step,
+            Hook::Request,
+            row,
+            watch,
+            ledger,
+            |i, exchange| match i.waits() {
+                false => i.on_request(exchange),
+                true => scene.wait(i.on_request_waiting(exchange)),
+            },
+        ) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => self.answered(step, row, ledger),
             Err(_) if self.on_error(step) == OnError::Skip => {}
@@ -157,10 +165,17 @@ impl<'a> Passage<'a> {
 
     fn response(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
         let scene = self.scene;
-        match self.call(step, row, watch, ledger, |i, exchange| match i.waits() {
-            false => i.on_response(exchange),
-            true => scene.wait(i.on_response_waiting(exchange)),
-        }) {
+        match self.call(
+            step,
+            Hook::Response,
+            row,
+            watch,
+            ledger,
+            |i, exchange| match i.waits() {
+                false => i.on_response(exchange),
+                true => scene.wait(i.on_response_waiting(exchange)),
+            },
+        ) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => {
                 if let Some(answer) = self.exchange.answer.take() {
@@ -198,10 +213,11 @@ impl<'a> Passage<'a> {
     fn call<T>(
         &mut self,
         step: usize,
+        hook: Hook,
         row: usize,
         watch: &mut impl Watch,
         ledger: &mut Ledger,
-        hook: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
+        call: impl FnOnce(&mut Instance, &mut Box<Exchange>) -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
         let exchange = &mut self.exchange;
         let what = &self.scene.route().pipeline.steps[step];
@@ -210,15 +226,18 @@ impl<'a> Passage<'a> {
         let result = match what.isolation {
             Isolation::Reuse => {
                 let mark = watch.begin(|| slot.work());
-                let result = slot.call(|instance| hook(instance, exchange));
+                let result = slot.call(|instance| call(instance, exchange));
                 watch.end(row, mark, || slot.work());
                 result
             }
             Isolation::PerRequest => {
                 let place = &mut self.isolated[step];
                 let mark = watch.begin(|| place.as_ref().map(Instance::work));
-                let result = ready(place, slot).and_then(|instance| hook(instance, exchange));
+                let result = ready(place, slot).and_then(|instance| call(instance, exchange));
                 watch.end(row, mark, || place.as_ref().map(Instance::work));
+                if what.hooks.end_with(hook) {
+                    *place = None;
+                }
                 result
             }
         };

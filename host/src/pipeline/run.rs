@@ -290,7 +290,7 @@ impl Run {
         result: Result<T, PluginError>,
     ) -> Result<T, Error> {
         if !self.isolated.is_empty() && step.hooks.end_with(hook) {
-            // Given back while it is near, the next request has it without delay.
+            // At once: the next is made in memory that is still near, and finds room.
             self.isolated.retain(|(of, _)| *of != position);
         }
         step.metrics.called(hook, self.laps.lap());
