@@ -134,7 +134,7 @@ fn table(machine: &Machine, costs: &[Cost]) -> String {
         let name = &cost.name;
         text += &format!("| {name} | {least} | {median} | {low} to {high} |\n");
     }
-    text + "\nOf 100 samples of each. What else the machine does makes samples slower and never \
+    text + "\nOf 100 samples of each, and of 10 of what is loaded. What else the machine does makes samples slower and never \
             quicker, so on a shared machine the quickest is the one to compare.\n"
 }
 

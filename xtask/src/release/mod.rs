@@ -88,11 +88,11 @@ fn release(requests: u32) -> Result<()> {
         requests,
     };
     training.run(&interrupted)?;
+    // Cargo does not look into a profile: what an earlier one guided would stay.
+    clear(&folder.join(BUILT))?;
     let profile = folder.join(PROFILE);
     toolchain.merge(&counts, &profile)?;
     println!("3 of 3: the gateway, guided by that");
-    // Cargo does not look into a profile: what an earlier one guided would stay.
-    clear(&folder.join(BUILT))?;
     let flags = flag("profile-use", &profile);
     let built = toolchain.build(&folder.join(BUILT), &flags)?;
     let gateway = folder.join("portcullis");

@@ -101,6 +101,7 @@ pub(super) fn ensure_tools() -> Result<()> {
     for (program, question, package) in [
         ("h2load", "--version", "nghttp2-client"),
         ("openssl", "version", "openssl"),
+        ("timeout", "--version", "coreutils"),
     ] {
         let found = Command::new(program).arg(question).output();
         found
@@ -209,7 +210,8 @@ impl House {
             true => format!("https://localhost:{}{}", self.secure, scene.path),
         };
         let mut load = Command::new("timeout");
-        load.args(["--signal=KILL", MOST_SECONDS, "h2load"]);
+        // Not in a group of its own, so that an interrupt reaches it.
+        load.args(["--foreground", "--signal=KILL", MOST_SECONDS, "h2load"]);
         load.args(protocol.arguments);
         load.args(["-n", &requests.to_string()]);
         load.args(["-H", &format!("authorization: Bearer {TOKEN}")]);

@@ -22,12 +22,7 @@ const MOST_FILTERS: u32 = 5;
 /// All ways in which this gateway takes part.
 pub(crate) fn contenders(program: &Path) -> Vec<Contender> {
     let mut contenders: Vec<_> = (0..=MOST_FILTERS).map(|n| filtered(program, n)).collect();
-    let mut fresh = filtered(program, 1);
-    fresh.id = "portcullis-per-request-1".into();
-    fresh.title = "Portcullis, 1 filter, a fresh instance per request".into();
-    fresh.filters = None;
-    fresh.configuration = configuration(&json!([mark(1, "per_request")]));
-    contenders.push(fresh);
+    contenders.extend([1, MOST_FILTERS].map(|count| fresh(program, count)));
     contenders.push(Contender {
         id: "portcullis-standard-5".into(),
         title: "Portcullis, 5 standard plugins and a Wasm balancer".into(),
@@ -37,6 +32,21 @@ pub(crate) fn contenders(program: &Path) -> Vec<Contender> {
         ..filtered(program, 0)
     });
     contenders
+}
+
+/// With instances of its filters for each request alone.
+fn fresh(program: &Path, count: u32) -> Contender {
+    let reusing = filtered(program, count);
+    let steps: Vec<_> = (1..=count)
+        .map(|number| mark(number, "per_request"))
+        .collect();
+    Contender {
+        id: format!("portcullis-per-request-{count}"),
+        title: format!("{}, fresh instances per request", reusing.title),
+        filters: None,
+        configuration: configuration(&json!(steps)),
+        ..reusing
+    }
 }
 
 /// The same ways of another build of it, which is no part of the plot.
