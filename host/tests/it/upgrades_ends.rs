@@ -96,14 +96,15 @@ fn who_says_nothing_for_too_long_is_let_go() {
     let mut wire = open(&gateway);
     // Several times as long as may be, but never without a byte for so long.
     let begun = Instant::now();
+    let mut last = begun;
     while begun.elapsed() < Duration::from_millis(1_200) {
+        last = Instant::now();
         exchange(&mut wire, b"still here");
         assert!(wire.is_silent_for(Duration::from_millis(100)));
     }
-    let silent = Instant::now();
     assert_eq!(wire.rest(), b"", "closed, without a word");
-    let elapsed = silent.elapsed();
-    assert!(elapsed >= Duration::from_millis(250), "{elapsed:?}");
+    let elapsed = last.elapsed();
+    assert!(elapsed >= Duration::from_millis(350), "{elapsed:?}");
     assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
     eventually("the service is let go, too", || {
         figure(&gateway, "upstream_connections ") == 0.0
