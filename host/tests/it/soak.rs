@@ -27,11 +27,15 @@ const MORE_DESCRIPTORS: usize = 16;
 fn nothing_fails_and_nothing_grows_under_load_and_reloads() {
     let upstreams = [Upstream::start("a"), Upstream::start("b")];
     let addresses = upstreams.each_ref().map(|upstream| upstream.address);
+    // On a machine that others use one may be taken for a plugin that takes long, and
+    // then more wait than usually may; this is about reloads.
+    let patient = "limits: { queue: 1000 }";
     let config = |round: u32| {
         let pipeline = format!(
-            "pipeline:\n  - plugin: rate-limit\n    config: {{ requests: 1000000000, per: 1h }}\n  - plugin: circuit-breaker\n  - plugin: headers\n    config: {{ response: {{ set: {{ x-round: \"{round}\" }} }} }}"
+            "pipeline:\n  - plugin: rate-limit\n    config: {{ requests: 1000000000, per: 1h }}\n    {patient}\n  - plugin: circuit-breaker\n    {patient}\n  - plugin: headers\n    config: {{ response: {{ set: {{ x-round: \"{round}\" }} }} }}\n    {patient}"
         );
-        one_route(&addresses, "balancer: { plugin: balancer }", &pipeline)
+        let balancer = format!("balancer: {{ plugin: balancer, {patient} }}");
+        one_route(&addresses, &balancer, &pipeline)
     };
     let gateway = Gateway::start_in(directory(&config(0)), &[]);
     let length = length();
