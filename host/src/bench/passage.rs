@@ -79,18 +79,7 @@ impl<'a> Passage<'a> {
     }
 
     fn request(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
-        let scene = self.scene;
-        match self.call(
-            step,
-            Hook::Request,
-            row,
-            watch,
-            ledger,
-            |i, exchange| match i.waits() {
-                false => i.on_request(exchange),
-                true => scene.wait(i.on_request_waiting(exchange)),
-            },
-        ) {
+        match self.decide(step, Hook::Request, row, watch, ledger) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => self.answered(step, row, ledger),
             Err(_) if self.on_error(step) == OnError::Skip => {}
@@ -164,18 +153,7 @@ impl<'a> Passage<'a> {
     }
 
     fn response(&mut self, step: usize, row: usize, watch: &mut impl Watch, ledger: &mut Ledger) {
-        let scene = self.scene;
-        match self.call(
-            step,
-            Hook::Response,
-            row,
-            watch,
-            ledger,
-            |i, exchange| match i.waits() {
-                false => i.on_response(exchange),
-                true => scene.wait(i.on_response_waiting(exchange)),
-            },
-        ) {
+        match self.decide(step, Hook::Response, row, watch, ledger) {
             Ok(Verdict::Next) => {}
             Ok(Verdict::Respond) => {
                 if let Some(answer) = self.exchange.answer.take() {
@@ -207,6 +185,27 @@ impl<'a> Passage<'a> {
 
     fn on_error(&self, step: usize) -> OnError {
         self.scene.route().pipeline.steps[step].on_error
+    }
+
+    /// Calls one of the two hooks that decide, and waits for what it waits for.
+    fn decide(
+        &mut self,
+        step: usize,
+        hook: Hook,
+        row: usize,
+        watch: &mut impl Watch,
+        ledger: &mut Ledger,
+    ) -> Result<Verdict, PluginError> {
+        let scene = self.scene;
+        self.call(step, hook, row, watch, ledger, |instance, exchange| match (
+            hook,
+            instance.waits(),
+        ) {
+            (Hook::Request, false) => instance.on_request(exchange),
+            (Hook::Request, true) => scene.wait(instance.on_request_waiting(exchange)),
+            (_, false) => instance.on_response(exchange),
+            (_, true) => scene.wait(instance.on_response_waiting(exchange)),
+        })
     }
 
     /// Calls a hook of a step, watched.

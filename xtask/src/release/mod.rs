@@ -52,7 +52,7 @@ pub(crate) fn possible() -> bool {
 }
 
 /// Puts a debug build under the load: what the tests do, since the real thing takes
-/// half an hour.
+/// forty minutes.
 pub(crate) fn rehearse(requests: u32) -> Result<()> {
     let interrupted = interrupt::watch()?;
     plugins::run()?;

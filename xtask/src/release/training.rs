@@ -218,7 +218,7 @@ impl House {
         if scene.body {
             load.arg("-d").arg(&self.body);
         }
-        let output = load.arg(&url).output().context("cannot run h2load")?;
+        let output = load.arg(&url).output().context("cannot run timeout")?;
         interrupt::check(interrupted)?;
         let said = String::from_utf8_lossy(&output.stdout);
         let complaint = String::from_utf8_lossy(&output.stderr);
